@@ -1,0 +1,143 @@
+/**
+ * Builds `dist`: the bundled entry points and the declarations. New files are put in place one by one, chunks before the
+ * entry points that name them, so a process that starts during a build finds either the old program or the new one.
+ *
+ *   --bundle   only the JavaScript, and superseded chunks stay for the processes that still run from them
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build as bundle } from 'esbuild'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+const ENTRY_POINTS = {
+  index: 'src/index.ts',
+  cli: 'src/cli/main.ts',
+  worker: 'src/worker/main.ts',
+  testing: 'src/testing/index.ts',
+  config: 'src/config.ts',
+  thread: 'src/client/thread.ts',
+  describe: 'src/project/describe-main.ts',
+}
+
+const work = join(root, '.build')
+const stamp = join(work, 'built')
+
+/** Whether a source changed since the last build began, or `dist` is gone. */
+export async function isStale() {
+  if (!existsSync(stamp) || !existsSync(join(root, 'dist'))) return true
+  const built = (await stat(stamp)).mtimeMs
+  const inputs = [...(await filesUnder(join(root, 'src'))), join(root, 'package.json'), fileURLToPath(import.meta.url)]
+  const times = await Promise.all(inputs.map(async (file) => (await stat(file)).mtimeMs))
+  return Math.max(...times) >= built
+}
+
+/** Resolves when `dist` is in place. Throws esbuild's `BuildFailure`, or an error that says that `tsc` failed. */
+export async function build({ bundleOnly = false } = {}) {
+  const started = new Date()
+  await mkdir(work, { recursive: true })
+  const staging = await mkdtemp(join(work, 'dist-'))
+  try {
+    await Promise.all([bundleSources(staging), bundleOnly ? undefined : emitDeclarations(join(staging, 'types'))])
+    const dist = join(root, 'dist')
+    const fresh = await install(staging, dist)
+    if (!bundleOnly) await removeOthers(dist, fresh)
+    await linkCommand(dist)
+    await writeFile(stamp, '')
+    await utimes(stamp, started, started)
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+async function bundleSources(outdir) {
+  const entryPoints = Object.fromEntries(Object.entries(ENTRY_POINTS).filter(([, source]) => existsSync(join(root, source))))
+  if (Object.keys(entryPoints).length === 0) return
+  await bundle({
+    absWorkingDir: root,
+    entryPoints,
+    outdir,
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    packages: 'external',
+    legalComments: 'none',
+    logLevel: 'silent',
+  })
+  const cli = join(outdir, 'cli.js')
+  if (!existsSync(cli)) return
+  const code = await readFile(cli, 'utf8')
+  if (!code.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${code}`)
+  await chmod(cli, 0o755)
+}
+
+async function emitDeclarations(outdir) {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outdir], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => (printed += text))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`tsc -p tsconfig.build.json failed with exit code ${code}.\n${printed}`)
+  await Promise.all((await filesUnder(outdir)).map(rewriteImportEndings))
+}
+
+/** The compiler leaves `./tree.ts` in declarations, which a package cannot resolve once the sources are gone. */
+async function rewriteImportEndings(file) {
+  const text = await readFile(file, 'utf8')
+  const rewritten = text.replace(/((?:from|import)\s*\(?\s*['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2')
+  if (rewritten !== text) await writeFile(file, rewritten)
+}
+
+async function install(staging, dist) {
+  const files = (await filesUnder(staging)).map((file) => relative(staging, file))
+  const rank = (file) => (dirname(file) === '.' ? 1 : 0)
+  files.sort((a, b) => rank(a) - rank(b))
+  for (const file of files) {
+    await mkdir(dirname(join(dist, file)), { recursive: true })
+    await rename(join(staging, file), join(dist, file))
+  }
+  return new Set(files)
+}
+
+async function removeOthers(dist, fresh) {
+  for (const file of existsSync(dist) ? await filesUnder(dist) : []) {
+    if (!fresh.has(relative(dist, file))) await rm(file, { force: true })
+  }
+}
+
+/** `npx cowait` in a clone: found here, npm neither asks the registry nor installs anything. */
+async function linkCommand(dist) {
+  const bin = join(root, 'node_modules/.bin')
+  const link = join(bin, 'cowait')
+  if (!existsSync(join(dist, 'cli.js')) || !existsSync(bin) || existsSync(link)) return
+  await rm(link, { force: true })
+  await symlink(join('../..', basename(dist), 'cli.js'), link).catch((error) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+}
+
+async function filesUnder(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  try {
+    await build({ bundleOnly: process.argv.includes('--bundle') })
+  } catch (error) {
+    const { formatMessages } = await import('esbuild')
+    const messages = error.errors ? await formatMessages(error.errors, { kind: 'error' }) : [error.message]
+    process.stderr.write(`${messages.join('\n')}\n`)
+    process.exitCode = 1
+  }
+}
