@@ -1,0 +1,49 @@
+import type { ErrorSummary } from '../core/events.ts'
+import type { RunBoard } from './run-board.ts'
+import { safeText } from './safe-text.ts'
+import type { Outcome, ViewContext } from './views/view.ts'
+
+/** `RangeError: boom`: name and first line of the message. */
+export function summaryLine(error: ErrorSummary): string {
+  const [first = ''] = error.message.split('\n', 1)
+  const text = error.name && error.name !== 'Error' && error.code !== 'TASK_CANCELLED' ? `${error.name}: ${first}` : first
+  return safeText(text, false)
+}
+
+/** What failed, where in the user's code, what a lost worker printed last, and the command that runs it again. */
+export function failureText(outcome: Outcome, board: RunBoard, context: ViewContext): string {
+  const { error } = outcome
+  if (!error || outcome.status === 'cancelled') return ''
+  const { colours, hasColours } = context.stderr
+  const lines = [colours.red(`${board.get(outcome.run ?? '')?.name ?? 'cowait'} failed`)]
+  const failed = error.path?.at(-1)?.id ?? outcome.run
+  for (const line of bodyLines(error, context.debug)) lines.push(`  ${safeText(line, hasColours)}`)
+  if (error.lastLines && error.lastLines.length > 0) {
+    lines.push('', `last lines of ${failed ?? 'the worker'}:`)
+    for (const line of error.lastLines) lines.push(`  ${safeText(line, hasColours)}`)
+  }
+  const again = failed === undefined ? undefined : context.again?.(failed)
+  if (again) lines.push('', `run it again: ${colours.bold(again)}`)
+  return `\n${lines.join('\n')}\n\n`
+}
+
+/** The joined stack where there is one, else the message; then how the failure came up the run tree. */
+function bodyLines(error: ErrorSummary, debug: boolean): string[] {
+  const head = error.name && error.name !== 'Error' ? `${error.name}: ${error.message}` : error.message
+  const lines = hasStack(error) ? stackLines(error.stack ?? '', head) : head.split('\n')
+  if (debug || !error.path) return lines
+  const seen = lines.join('\n')
+  for (const step of error.path.toReversed()) {
+    if (step.at && !seen.includes(step.at)) lines.push(`    at ${step.task} (${step.at})`)
+  }
+  return lines
+}
+
+/** Only a failure of user code has a stack that helps. */
+function hasStack(error: ErrorSummary): boolean {
+  return error.stack !== undefined && (error.code === 'TASK_FAILED' || error.code === 'TASK_NOT_LOADED' || error.code === 'INVALID_OUTPUT')
+}
+
+function stackLines(stack: string, head: string): string[] {
+  return (stack.startsWith(head.split('\n', 1)[0] ?? head) ? stack : `${head}\n${stack}`).split('\n')
+}

@@ -1,0 +1,117 @@
+import type { ErrorSummary, RunEvent } from '../../core/events.ts'
+import { closingLine } from '../closing-line.ts'
+import { failureText, summaryLine } from '../failure-text.ts'
+import { count, formatTime } from '../format.ts'
+import { Labels, paintLabel } from '../labels.ts'
+import { logText } from '../log-text.ts'
+import type { Output } from '../output.ts'
+import { RunBoard, type RunEntry } from '../run-board.ts'
+import type { Outcome, View, ViewContext } from './view.ts'
+import { writeResult } from './result.ts'
+
+/** One line an event, for pipes, CI and terminals that cannot redraw. */
+export class PlainView implements View {
+  readonly #context: ViewContext
+  readonly #err: Output
+  readonly #board = new RunBoard()
+  readonly #labels = new Labels()
+  readonly #phases = new Map<string, string>()
+  #unshown = 0
+
+  constructor(context: ViewContext) {
+    this.#context = context
+    this.#err = context.stderr
+  }
+
+  event(event: RunEvent): void {
+    const run = this.#board.apply(event)
+    if (!run) return
+    const { colours } = this.#err
+    switch (event.type) {
+      case 'log':
+        return this.#log(run, event)
+      case 'created':
+        this.#labels.of(run.id)
+        return
+      case 'starting':
+        return this.#starting(run)
+      case 'running':
+        if (run.parent !== null || event.attempt > 1)
+          this.#say(run, colours.dim(event.attempt > 1 ? `running, attempt ${event.attempt}` : 'running'))
+        return
+      case 'retrying':
+        return this.#say(
+          run,
+          colours.yellow(`attempt ${event.attempt} failed: ${summaryLine(event.error)}; the next in ${formatTime(event.delayMs)}`),
+        )
+      case 'cancelling':
+        return this.#say(run, colours.yellow(`cancelling: ${event.reason}`))
+      case 'notice':
+        return this.#say(run, colours.yellow(event.text))
+      case 'dropped':
+        this.#unshown += event.lines
+        return
+      case 'settled':
+        return this.#settled(run, event.error)
+      case 'waiting':
+      case 'progress':
+      case 'removed':
+        return
+      default:
+        event satisfies never
+    }
+  }
+
+  notice(text: string): void {
+    this.#err.write(`${this.#err.colours.dim(text)}\n`)
+  }
+
+  end(outcome: Outcome): void {
+    this.#err.write(this.#unshownNote())
+    if (outcome.error) this.#err.write(failureText(outcome, this.#board, this.#context))
+    if (outcome.status === 'done') writeResult(this.#context.stdout, outcome.output)
+    this.#err.write(`${closingLine(outcome, this.#board, this.#context)}\n`)
+  }
+
+  #log(run: RunEntry, event: Extract<RunEvent, { type: 'log' }>): void {
+    const isError = event.stream === 'stderr' || event.level === 'error' || event.level === 'warn'
+    const line = this.#line(run, isError ? '!' : '|', logText(event, this.#err))
+    if (this.#err.offer(this.#unshownNote() + line)) this.#unshown = 0
+    else this.#unshown++
+  }
+
+  #starting(run: RunEntry): void {
+    const { phase } = run
+    if (!phase || phase.phase === 'creating' || phase.phase === 'booting' || phase.phase === 'preparing') return
+    const text = phase.detail ? `${phase.phase}: ${phase.detail}` : phase.phase
+    if (this.#phases.get(run.id) === phase.phase && phase.fraction !== undefined) return
+    this.#phases.set(run.id, phase.phase)
+    this.#say(run, this.#err.colours.dim(text))
+  }
+
+  #settled(run: RunEntry, error: ErrorSummary | undefined): void {
+    this.#phases.delete(run.id)
+    if (run.parent === null) return
+    const { colours } = this.#err
+    const after = formatTime((run.settledAt ?? run.createdAt) - run.createdAt)
+    if (!error) return this.#say(run, colours.dim(`done in ${after}`))
+    if (run.status === 'cancelled') return this.#say(run, colours.yellow(`cancelled after ${after}`))
+    this.#say(run, colours.red(`failed after ${after}: ${summaryLine(error)}`))
+  }
+
+  #say(run: RunEntry, text: string): void {
+    this.#err.write(this.#line(run, '-', text))
+  }
+
+  #line(run: RunEntry, mark: string, text: string): string {
+    const label = this.#labels.of(run.id)
+    const { colours } = this.#err
+    const painted = paintLabel(label, label.text.padEnd(this.#labels.width), colours)
+    return `${painted} ${mark === '!' ? colours.red(mark) : colours.dim(mark)} ${text}\n`
+  }
+
+  #unshownNote(): string {
+    if (this.#unshown === 0) return ''
+    return `${this.#err.colours.yellow(`${count(this.#unshown, 'log line')} not shown: the reader was too slow`)}\n`
+  }
+}
