@@ -1,0 +1,161 @@
+/**
+ * Brings a version of the program to where the engine's containers can read it. The folders of this host are mounted when the engine
+ * really sees them (one behind a virtual machine sees some, a remote one none); else volumes named by their content are filled, once.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StartPhase } from '../../core/engine.ts'
+import type { Tree } from '../../core/tree.ts'
+import { ApiError } from './api-error.ts'
+import type { ApiMount } from './api-types.ts'
+import { Carrier } from './carrier.ts'
+import { layOut, type Layout, type Part } from './code-layout.ts'
+import { ContentVolumes, type Content } from './content-volumes.ts'
+import type { DockerClient } from './docker-client.ts'
+import { hashFolder, listFolder } from './folder-content.ts'
+import { foreignAddons } from './native-addons.ts'
+import { MadeFolders } from './own-package.ts'
+import { SharedWork } from './shared-work.ts'
+
+type Report = (phase: StartPhase) => void
+
+export interface CodeDeliveryOptions {
+  readonly client: DockerClient
+  /** Tells this engine from others that are reached the same way. */
+  readonly engineId: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly runtimeDirectory: string
+}
+
+interface Source {
+  readonly part: Part
+  readonly folder: string
+}
+
+/** One version of the program, for one engine. */
+export class CodeDelivery {
+  readonly layout: Layout
+  readonly #tree: Tree
+  readonly #options: CodeDeliveryOptions
+  readonly #sources: readonly Source[]
+  readonly #cache: string
+  readonly #foreign = new Map<string, string | undefined>()
+  #mounts: SharedWork<readonly ApiMount[], StartPhase> | undefined
+
+  constructor(tree: Tree, options: CodeDeliveryOptions) {
+    const { runtimeDirectory } = options
+    const layout = layOut(tree, runtimeDirectory)
+    const made = new MadeFolders(tree)
+    this.layout = layout
+    this.#tree = tree
+    this.#options = options
+    this.#sources = layout.parts.map((part) => ({ part, folder: made.sourceOf(part, { tree, layout, runtimeDirectory }) }))
+    this.#cache = made.directory
+  }
+
+  /** The mounts of a worker's container. `image` is any that the engine has; a look needs a container, and a container an image. */
+  mounts(image: string, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
+    if (this.#mounts === undefined || this.#mounts.failed)
+      this.#mounts = new SharedWork((shared, tell) => this.#deliver(image, shared, tell))
+    return this.#mounts.wait(signal, report)
+  }
+
+  /** See `foreignAddons`. The dependencies are looked through once. */
+  foreignAddons(platform: string): string | undefined {
+    if (!this.#foreign.has(platform)) {
+      const folders = this.#sources.flatMap(({ part, folder }) => (part.content === 'dependencies' ? [folder] : []))
+      this.#foreign.set(platform, foreignAddons(folders, platform))
+    }
+    return this.#foreign.get(platform)
+  }
+
+  async #deliver(image: string, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
+    if (await this.#isSeen(image)) {
+      return this.#sources.map(({ part, folder }) => ({ Type: 'bind', Source: folder, Target: part.target, ReadOnly: true }))
+    }
+    const volumes = new ContentVolumes({ ...this.#options, image })
+    const contents = await Promise.all(this.#sources.map((source) => this.#contentOf(source)))
+    const names = await volumes.fill(contents, signal, (detail) => report({ phase: 'preparing', detail }))
+    return this.#sources.map(({ part }, index) => ({
+      Type: 'volume',
+      Source: names[index] ?? '',
+      Target: part.target,
+      ReadOnly: true,
+      VolumeOptions: { NoCopy: true },
+    }))
+  }
+
+  /** Whether the engine sees this host's own folders: known from an earlier run, or tried. */
+  async #isSeen(image: string): Promise<boolean> {
+    const { client, engineId } = this.#options
+    const { layout } = this
+    const memory = join(
+      this.#cache,
+      `seen-${createHash('sha256').update(`${client.endpoint.name}\n${engineId}`).digest('hex').slice(0, 16)}.json`,
+    )
+    const known = new Set(
+      await readFile(memory, 'utf8').then(
+        (text) => JSON.parse(text) as string[],
+        () => [],
+      ),
+    )
+    // A new version of the code lies beside the ones that were seen.
+    const places = layout.parts.map((part, index) =>
+      part.content === 'code' ? join(this.#tree.root, '.cowait') : (this.#sources[index]?.folder ?? ''),
+    )
+    if (places.every((place) => known.has(place))) return true
+    const seen = await this.#look(image)
+    if (seen) await writeFile(memory, JSON.stringify([...new Set([...known, ...places])]))
+    return seen
+  }
+
+  /** Looks through the engine at one file of each folder: it must be the very same. */
+  async #look(image: string): Promise<boolean> {
+    const { client, labels } = this.#options
+    const witnesses = await Promise.all(this.#sources.map(({ folder }) => findFile(folder)))
+    const mounts = this.#sources.map(({ folder }, index) => ({
+      Type: 'bind' as const,
+      Source: folder,
+      Target: `/cowait-look/${index}`,
+      ReadOnly: true,
+    }))
+    try {
+      await using carrier = await Carrier.create(client, { image, labels, purpose: 'look', mounts })
+      for (const [index, file] of witnesses.entries()) {
+        if (file === undefined) continue
+        const here = await stat(join(this.#sources[index]?.folder ?? '', file))
+        const there = await carrier.stat(`/cowait-look/${index}/${file}`)
+        if (there === undefined || there.size !== here.size || Math.abs(there.mtimeMs - here.mtimeMs) > 1000) return false
+      }
+      return true
+    } catch (error) {
+      // Not there, or not shared with the engine's virtual machine: each engine has words of its own.
+      if (error instanceof ApiError && error.status !== 409 && /bind|mount|statfs|no such file|not shared/i.test(error.message))
+        return false
+      throw error
+    }
+  }
+
+  async #contentOf({ part, folder }: Source): Promise<Content> {
+    const found = await listFolder(folder)
+    const memory = join(this.#cache, `hash-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`)
+    return { kind: part.content, hash: await hashFolder(found, memory), entries: found.map(({ entry }) => entry) }
+  }
+}
+
+/** A file not far below a folder, the same one each time. */
+async function findFile(folder: string, depth = 3): Promise<string | undefined> {
+  const preferred = ['.package-lock.json', 'worker.js', 'package.json'].find((name) => existsSync(join(folder, name)))
+  if (preferred !== undefined) return preferred
+  const entries = (await readdir(folder, { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const file = entries.find((entry) => entry.isFile())
+  if (file !== undefined || depth === 0) return file?.name
+  for (const entry of entries) {
+    if (!entry.isDirectory()) continue
+    const inside = await findFile(join(folder, entry.name), depth - 1)
+    if (inside !== undefined) return `${entry.name}/${inside}`
+  }
+  return undefined
+}

@@ -1,0 +1,197 @@
+/**
+ * One worker's container from its creation to its end.
+ *
+ * How it ended comes from the engine's events. Where they are missing (the daemon restarted, the connection broke), the container
+ * itself is asked, and where that is gone too, the worker is lost; always within bounds.
+ */
+import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Exit, Worker, WorkerId } from '../../core/engine.ts'
+import { connectionError, isMissing } from './api-error.ts'
+import type { ApiContainer } from './api-types.ts'
+import type { AttachedStreams } from './attached-streams.ts'
+import type { DockerClient } from './docker-client.ts'
+import type { ContainerEvent } from './event-stream.ts'
+import { notFoundCode } from './launch-line.ts'
+
+/** Events follow the end of the streams within milliseconds, if they follow. */
+const eventPatienceMs = 1000
+/** How long an engine that does not answer may take to come back before its workers count as lost. */
+const enginePatienceMs = 8000
+
+export interface ContainerFacts {
+  readonly id: WorkerId
+  readonly containerId: string
+  readonly image: string
+  readonly memoryLimit: string | undefined
+  /** Add-ons that were made for another platform, for the message when the worker fails. */
+  readonly warning: () => string | undefined
+}
+
+export class Container {
+  readonly facts: ContainerFacts
+  readonly exited: Promise<Exit>
+  /** Settles when the engine no longer has the container. */
+  readonly gone: Promise<void>
+  streams: AttachedStreams | undefined
+  readonly #client: DockerClient
+  #settle: (exit: Exit) => void = () => {}
+  #leave: () => void = () => {}
+  #isGone = false
+  #hasExited = false
+  #ranOutOfMemory = false
+  #peak: Promise<string | undefined> = Promise.resolve(undefined)
+  #ourSignal = false
+  #strangeSignal: number | undefined
+
+  constructor(client: DockerClient, facts: ContainerFacts) {
+    this.#client = client
+    this.facts = facts
+    this.exited = new Promise((resolve) => (this.#settle = resolve))
+    this.gone = new Promise((resolve) => (this.#leave = resolve))
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited
+  }
+
+  /** The worker, from the moment that its container runs. */
+  attach(streams: AttachedStreams): Worker {
+    this.streams = streams
+    void streams.ended.then(() => this.#searchExit())
+    const { channel, output } = streams
+    return { id: this.facts.id, channel, output, exited: this.exited, stats: () => this.#stats() }
+  }
+
+  /** From now on a signal is our own doing. */
+  expectSignal(): void {
+    this.#ourSignal = true
+  }
+
+  hear({ action, exitCode = 0, signal }: ContainerEvent): void {
+    switch (action) {
+      case 'oom':
+        this.#ranOutOfMemory = true
+        this.#peak = this.#readPeak()
+        return
+      case 'kill':
+        if (!this.#ourSignal) this.#strangeSignal = signal
+        return
+      case 'die':
+        void this.#ended(exitCode)
+        return
+      case 'destroy':
+        if (!this.#hasExited) this.#end({ how: 'removed', detail: 'the container was removed from outside' })
+        this.markGone()
+    }
+  }
+
+  markGone(): void {
+    this.#isGone = true
+    this.#leave()
+  }
+
+  /** We removed it. The event of its end may still be on its way. */
+  async markRemoved(): Promise<void> {
+    await Promise.race([this.exited, pause(eventPatienceMs)])
+    if (!this.#hasExited) this.#end({ how: 'killed', signal: 'SIGKILL' })
+    this.markGone()
+  }
+
+  async #ended(code: number): Promise<void> {
+    this.#hasExited = true
+    if (this.#ranOutOfMemory && code !== 0) {
+      const peak = await Promise.race([this.#peak, pause(100, undefined)])
+      const known = [this.facts.memoryLimit && `limit ${this.facts.memoryLimit}`, peak && `peak ${peak}`].filter(Boolean).join(', ')
+      // The guard outlives what the kernel chose; when another process was chosen, the worker's own code says what it made of that.
+      if (code === 137) this.#end({ how: 'out-of-memory', signal: 'SIGKILL', ...(known && { detail: known }) })
+      else this.#end({ ...this.#plain(code), detail: `a process in the container ran out of memory${known && ` (${known})`}` })
+      return
+    }
+    this.#end(this.#plain(code))
+  }
+
+  #plain(code: number): Exit {
+    const signal = signalOf(code)
+    if (signal !== undefined) {
+      const byOthers =
+        this.#strangeSignal !== undefined && 'through the engine by somebody else ("docker kill", "docker rm -f" or a shutdown)'
+      return { how: 'killed', signal, ...(byOthers && { detail: byOthers }) }
+    }
+    const warning = code === 0 ? undefined : this.facts.warning()
+    const detail = code === notFoundCode ? `image "${this.facts.image}" has no program "node"` : warning
+    return { how: 'exited', code, ...(detail && { detail }) }
+  }
+
+  #end(exit: Exit): void {
+    this.#hasExited = true
+    this.#settle(exit)
+  }
+
+  /** The streams have ended: an event says why, or the container does. */
+  async #searchExit(): Promise<void> {
+    await Promise.race([this.exited, pause(eventPatienceMs)])
+    const deadline = Date.now() + enginePatienceMs
+    let last: unknown
+    while (!this.#hasExited) {
+      try {
+        const { State } = await this.#client.call<ApiContainer>('GET', `/containers/${this.facts.containerId}/json`, {
+          signal: AbortSignal.timeout(2000),
+        })
+        if (State.Running) this.#end({ how: 'lost', detail: 'the connection to its container broke' })
+        else if (State.OOMKilled)
+          this.#end({ how: 'out-of-memory', ...(this.facts.memoryLimit && { detail: `limit ${this.facts.memoryLimit}` }) })
+        else this.#end(this.#plain(State.ExitCode))
+        return
+      } catch (error) {
+        if (isMissing(error)) {
+          this.markGone()
+          this.#end({ how: 'lost', detail: 'its container is gone and the engine did not say why (was it restarted?)' })
+          return
+        }
+        last = error
+      }
+      if (Date.now() > deadline) {
+        this.#end({ how: 'lost', detail: connectionError(last, this.#client.endpoint).message })
+        return
+      }
+      await pause(250)
+    }
+  }
+
+  async #readStats(): Promise<ApiStats> {
+    return this.#client.call<ApiStats>('GET', `/containers/${this.facts.containerId}/stats`, {
+      query: { stream: false, 'one-shot': true },
+      signal: AbortSignal.timeout(5000),
+    })
+  }
+
+  async #stats(): Promise<{ cpuSeconds: number; memoryBytes: number }> {
+    const { cpu_stats: cpu, memory_stats: memory } = await this.#readStats()
+    return { cpuSeconds: (cpu.cpu_usage?.total_usage ?? 0) / 1e9, memoryBytes: memory.usage ?? 0 }
+  }
+
+  async #readPeak(): Promise<string | undefined> {
+    try {
+      const { memory_stats: memory } = await this.#readStats()
+      return memory.max_usage === undefined ? undefined : `${Math.round(memory.max_usage / (1 << 20))} MiB`
+    } catch {
+      return undefined
+    }
+  }
+}
+
+interface ApiStats {
+  readonly cpu_stats: { readonly cpu_usage?: { readonly total_usage?: number } }
+  readonly memory_stats: { readonly usage?: number; readonly max_usage?: number }
+}
+
+/** A shell says an end by signal as 128 and its number. */
+function signalOf(code: number): string | undefined {
+  if (code <= 128) return undefined
+  return Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0]
+}

@@ -1,0 +1,264 @@
+/**
+ * The engine `docker`: a worker is a container, its channel the container's own standard input and output through the engine's attach
+ * stream. It speaks to Docker, rootless Docker and Podman, on this host or another.
+ *
+ * 1. What is started is remembered from the moment its creation is asked for, so that a cancelled start finds what appears later.
+ * 2. The events are listened to before the first container exists: auto-remove leaves no other witness of how one ended.
+ * 3. Removing releases our own streams first (see attached-streams.ts).
+ */
+import { posix } from 'node:path'
+import type {
+  Capabilities,
+  Engine,
+  StartPhase,
+  SupervisorId,
+  Worker,
+  WorkerFilter,
+  WorkerId,
+  WorkerInfo,
+  WorkerSpec,
+} from '../../core/engine.ts'
+import type { Tree, TreeRef } from '../../core/tree.ts'
+import { connectionError } from './api-error.ts'
+import type { ApiInfo, ApiListed } from './api-types.ts'
+import { checkSpec } from './check-spec.ts'
+import { CodeDelivery } from './code-delivery.ts'
+import { codePath } from './code-layout.ts'
+import { Container } from './container.ts'
+import { engineUser } from './container-user.ts'
+import { DockerClient } from './docker-client.ts'
+import { parseEngineSettings, type DockerSettings } from './docker-settings.ts'
+import { findEndpoint } from './endpoint.ts'
+import { EventStream } from './event-stream.ts'
+import { Images } from './images.ts'
+import { IsolatedNetwork } from './isolated-network.ts'
+import { label, ownerLabels } from './labels.ts'
+import { removeContainer, within } from './removal.ts'
+import { startContainer, type StartEnvironment } from './start-container.ts'
+import { StartWidth } from './start-width.ts'
+import { pruneVolumes, sweep } from './sweep.ts'
+
+export interface DockerEngineOptions {
+  readonly owner: SupervisorId
+  /** The folder of this host that holds our own built files: `worker.js`, `index.js` and what they load. */
+  readonly runtimeDirectory: string
+  /** See `DockerSettings`. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Where DOCKER_HOST and its like are looked up; the process's own unless told. */
+  readonly env?: NodeJS.ProcessEnv
+  /** How long finding the engine may take. */
+  readonly connectMs?: number
+}
+
+export interface DockerEngine extends Engine {
+  /** Removes the volumes that code was delivered in and that no container uses. Answers how many went. */
+  prune(): Promise<number>
+}
+
+const capabilities: Capabilities = {
+  kill: true,
+  output: true,
+  image: true,
+  limits: 'enforced',
+  gpu: true,
+  volumes: true,
+  ports: true,
+  exec: false,
+  lease: false,
+}
+
+/** A daemon under load takes its time. */
+const autoRemoveMs = 2000
+
+/** How long a worker has that lost its supervisor. */
+const orphanGraceSeconds = 2
+
+/**
+ * Finds the engine and speaks to it. Throws a `UsageError` for a setting that cannot be, and an `EngineError` when no engine answers,
+ * or none that will do.
+ */
+export async function createDockerEngine({
+  owner,
+  runtimeDirectory,
+  settings = {},
+  env = process.env,
+  connectMs = 30_000,
+}: DockerEngineOptions): Promise<DockerEngine> {
+  const parsed = parseEngineSettings(settings)
+  const endpoint = await findEndpoint(parsed, env)
+  const signal = AbortSignal.timeout(connectMs)
+  const client = await DockerClient.connect(endpoint, signal)
+  try {
+    const info = await client.call<ApiInfo>('GET', '/info', { signal })
+    return new Docker({ owner, runtimeDirectory, settings: parsed, client, info, env })
+  } catch (error) {
+    client.close()
+    throw connectionError(error, endpoint)
+  }
+}
+
+interface Parts {
+  readonly owner: SupervisorId
+  readonly runtimeDirectory: string
+  readonly settings: DockerSettings
+  readonly client: DockerClient
+  readonly info: ApiInfo
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * How many containers start at once. Measured on 2 cores, 50 starts: see `bench/`; beyond twice the cores nothing is won, and each start
+ * takes longer.
+ */
+function startWidth(cores: number): number {
+  return Math.max(2, cores * 2)
+}
+
+class Docker implements DockerEngine {
+  readonly name = 'docker'
+  readonly capabilities: Capabilities
+  readonly #owner: SupervisorId
+  readonly #client: DockerClient
+  readonly #settings: DockerSettings
+  readonly #runtimeDirectory: string
+  readonly #info: ApiInfo
+  readonly #labels: Readonly<Record<string, string>>
+  readonly #environment: StartEnvironment
+  readonly #events: EventStream
+  readonly #network: IsolatedNetwork
+  readonly #width: StartWidth
+  readonly #deliveries = new Map<string, CodeDelivery>()
+  /** By the engine's id and by the worker's. */
+  readonly #containers = new Map<string, Container>()
+  readonly #workers = new Map<WorkerId, Container>()
+  readonly #starting = new Map<WorkerId, Promise<unknown>>()
+
+  constructor({ owner, runtimeDirectory, settings, client, info, env }: Parts) {
+    this.#owner = owner
+    this.#client = client
+    this.#settings = settings
+    this.#runtimeDirectory = runtimeDirectory
+    this.#info = info
+    this.#labels = ownerLabels(owner)
+    // Only a connection that crosses a network can be half-open.
+    this.capabilities = { ...capabilities, lease: client.endpoint.kind !== 'unix' }
+    this.#events = new EventStream(client, owner, (event) => {
+      this.#containers.get(event.container)?.hear(event)
+    })
+    this.#network = new IsolatedNetwork(client)
+    this.#width = new StartWidth(startWidth(info.NCPU))
+    this.#environment = {
+      client,
+      info,
+      settings,
+      images: new Images(client, info.Architecture, env),
+      network: this.#network,
+      events: this.#events,
+      ownerLabels: this.#labels,
+      defaultUser: engineUser(info, client.endpoint),
+      orphanGraceSeconds,
+      remember: (container) => {
+        this.#containers.set(container.facts.containerId, container)
+        this.#workers.set(container.facts.id, container)
+        void container.gone.then(() => this.#forget(container))
+      },
+    }
+  }
+
+  check(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>): void {
+    checkSpec(spec, this.#settings)
+  }
+
+  async provide(tree: Tree, signal: AbortSignal): Promise<TreeRef> {
+    signal.throwIfAborted()
+    if (!this.#deliveries.has(tree.hash)) {
+      const { ID } = this.#info
+      const options = { client: this.#client, engineId: ID, labels: this.#labels, runtimeDirectory: this.#runtimeDirectory }
+      this.#deliveries.set(tree.hash, new CodeDelivery(tree, options))
+    }
+    return { hash: tree.hash, path: codePath, cwd: posix.resolve(codePath, this.#settings.workdir ?? '.') }
+  }
+
+  async start(spec: WorkerSpec, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<Worker> {
+    signal.throwIfAborted()
+    const delivery = this.#deliveries.get(spec.code.hash)
+    if (delivery === undefined) throw new Error(`Bug: ${spec.name} wants the tree ${spec.code.hash}, which was not provided.`)
+    const started = startContainer({ spec, delivery, width: this.#width, environment: this.#environment }, signal, report)
+    this.#starting.set(
+      spec.id,
+      started.catch(() => {}),
+    )
+    try {
+      return await started
+    } finally {
+      this.#starting.delete(spec.id)
+    }
+  }
+
+  async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
+    const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
+    const listed = await this.#listed(labels)
+    return listed.map(({ Created, Labels }) => ({
+      id: Labels[label.worker] ?? '',
+      owner: Labels[label.owner] ?? '',
+      name: Labels[label.name] ?? '',
+      createdAt: Created * 1000,
+    }))
+  }
+
+  async remove(id: WorkerId, graceMs: number): Promise<void> {
+    await this.#starting.get(id)
+    const container = this.#workers.get(id)
+    if (container !== undefined) {
+      container.streams?.release()
+      container.expectSignal()
+      const { facts, exited, gone } = container
+      // The engine removes by itself what has ended.
+      if (container.hasExited) await within(gone, autoRemoveMs)
+      if (!container.isGone) {
+        await removeContainer(this.#client, { containerId: facts.containerId, graceMs, exited, gone })
+        await container.markRemoved()
+      }
+      container.streams?.destroy()
+      return
+    }
+    const never = new Promise<never>(() => {})
+    for (const { Id } of await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])) {
+      await removeContainer(this.#client, { containerId: Id, graceMs, exited: never, gone: never })
+    }
+  }
+
+  async sweep(): Promise<number> {
+    try {
+      return await sweep(this.#client)
+    } catch (error) {
+      throw connectionError(error, this.#client.endpoint)
+    }
+  }
+
+  prune(): Promise<number> {
+    return pruneVolumes(this.#client)
+  }
+
+  async close(): Promise<void> {
+    await this.#events.close()
+    for (const { streams } of this.#containers.values()) streams?.destroy()
+    await this.#network.release().catch(() => {})
+    this.#client.close()
+  }
+
+  async #listed(labels: readonly string[]): Promise<ApiListed[]> {
+    try {
+      return await this.#client.call<ApiListed[]>('GET', '/containers/json', {
+        query: { all: true, filters: JSON.stringify({ label: labels }) },
+      })
+    } catch (error) {
+      throw connectionError(error, this.#client.endpoint)
+    }
+  }
+
+  #forget(container: Container): void {
+    this.#containers.delete(container.facts.containerId)
+    if (this.#workers.get(container.facts.id) === container) this.#workers.delete(container.facts.id)
+  }
+}

@@ -1,0 +1,159 @@
+/** From a worker's spec to a worker that runs: image, network and code side by side, then create, attach, start. */
+import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
+import { EngineError } from '../../core/errors.ts'
+import { ApiError, isMissing, startError } from './api-error.ts'
+import type { ApiContainer, ApiInfo } from './api-types.ts'
+import { AttachedStreams } from './attached-streams.ts'
+import { checkRoom, checkSpec, mib } from './check-spec.ts'
+import type { CodeDelivery } from './code-delivery.ts'
+import { Container } from './container.ts'
+import { containerName, containerSpec } from './container-spec.ts'
+import type { DockerClient } from './docker-client.ts'
+import { defaultImage, type DockerSettings, type DockerWorkerSettings } from './docker-settings.ts'
+import type { EventStream } from './event-stream.ts'
+import type { Image, Images } from './images.ts'
+import { isolatedNetwork, type IsolatedNetwork } from './isolated-network.ts'
+import { hostPlatform } from './platform.ts'
+import { removeContainer } from './removal.ts'
+import type { StartWidth } from './start-width.ts'
+
+/** What all starts of one engine share. */
+export interface StartEnvironment {
+  readonly client: DockerClient
+  readonly info: ApiInfo
+  readonly settings: DockerSettings
+  readonly images: Images
+  readonly network: IsolatedNetwork
+  readonly events: EventStream
+  readonly ownerLabels: Readonly<Record<string, string>>
+  readonly defaultUser: string
+  readonly orphanGraceSeconds: number
+  remember(container: Container): void
+}
+
+interface Start {
+  readonly spec: WorkerSpec
+  readonly delivery: CodeDelivery
+  readonly width: StartWidth
+  readonly environment: StartEnvironment
+}
+
+type Report = (phase: StartPhase) => void
+
+/** How often a start is tried again when another supervisor removed the network between two of its steps. */
+const networkTries = 3
+
+/** Rejects with an `EngineError`, or as the signal says; then nothing is left of it. */
+export async function startContainer({ spec, delivery, width, environment }: Start, signal: AbortSignal, report: Report): Promise<Worker> {
+  const { client, info, settings: engine, images, network, events } = environment
+  const settings = checkSpec(spec, engine)
+  checkRoom(spec, info)
+  const imageName = spec.image ?? engine.image ?? defaultImage
+  try {
+    report({ phase: 'preparing' })
+    const [image] = await Promise.all([
+      images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report),
+      events.open(),
+      settings.network === undefined && network.ensure(signal),
+      checkVolumes(client, spec, signal),
+    ])
+    if (image.platform !== hostPlatform()) {
+      const warning = delivery.foreignAddons(image.platform)
+      if (warning !== undefined) report({ phase: 'preparing', detail: warning })
+    }
+    const codeMounts = await delivery.mounts(image.id, signal, report)
+    const create = (): Promise<Worker> =>
+      createAndStart({ spec, delivery, environment, settings, image, imageName, codeMounts }, signal, report)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
+      } catch (error) {
+        const lostNetwork = error instanceof ApiError && settings.network === undefined && error.message.includes(isolatedNetwork)
+        if (!lostNetwork || tries === networkTries) throw error
+        network.forget()
+        await network.ensure(signal)
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw startError(error, { name: spec.name, image: imageName }, client.endpoint)
+  }
+}
+
+interface Creation {
+  readonly spec: WorkerSpec
+  readonly delivery: CodeDelivery
+  readonly environment: StartEnvironment
+  readonly settings: DockerWorkerSettings
+  readonly image: Image
+  readonly imageName: string
+  readonly codeMounts: Awaited<ReturnType<CodeDelivery['mounts']>>
+}
+
+async function createAndStart(creation: Creation, signal: AbortSignal, report: Report): Promise<Worker> {
+  const { spec, delivery, environment, settings, image, imageName } = creation
+  const { client, info } = environment
+  signal.throwIfAborted()
+  report({ phase: 'creating' })
+  const body = containerSpec({
+    ...creation,
+    ownerLabels: environment.ownerLabels,
+    defaultUser: environment.defaultUser,
+    program: delivery.layout.program,
+    network: settings.network ?? isolatedNetwork,
+    portAddress: client.endpoint.kind === 'unix' ? '127.0.0.1' : '',
+    securityOptions: info.SecurityOptions?.some((option) => option.includes('name=selinux')) ? ['label=disable'] : [],
+    graceSeconds: environment.orphanGraceSeconds,
+  })
+  // Not to be given up half-way: a container that the engine makes after that would belong to nobody.
+  const query = { name: containerName(spec), platform: settings.platform }
+  const { Id } = await client.call<{ Id: string }>('POST', '/containers/create', { query, body })
+  const memoryLimit = spec.resources.memoryLimit === undefined ? undefined : mib(spec.resources.memoryLimit)
+  const warning = (): string | undefined => delivery.foreignAddons(image.platform)
+  const container = new Container(client, { id: spec.id, containerId: Id, image: imageName, memoryLimit, warning })
+  environment.remember(container)
+  let streams: AttachedStreams | undefined
+  try {
+    signal.throwIfAborted()
+    const query = { stream: true, stdin: true, stdout: true, stderr: true }
+    const { socket, head } = await client.upgrade(`/containers/${Id}/attach`, { query, signal })
+    streams = new AttachedStreams(socket, head)
+    await client.call('POST', `/containers/${Id}/start`)
+    signal.throwIfAborted()
+    const worker = container.attach(streams)
+    report({ phase: 'booting', ...(await openPorts(client, Id, spec)) })
+    return worker
+  } catch (error) {
+    container.expectSignal()
+    streams?.destroy()
+    await removeContainer(client, { containerId: Id, graceMs: 0, exited: container.exited, gone: container.gone })
+    container.markGone()
+    throw error
+  }
+}
+
+/** A volume that does not exist would be made by the engine, stay behind, and be empty: most likely its name is wrong. */
+async function checkVolumes(client: DockerClient, { name, mounts }: WorkerSpec, signal: AbortSignal): Promise<void> {
+  for (const mount of mounts) {
+    if (!('volume' in mount)) continue
+    try {
+      await client.call('GET', `/volumes/${mount.volume}`, { signal })
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      throw new EngineError(`The volume "${mount.volume}" of ${name} does not exist in the engine.`, {
+        cause: error,
+        hint: `Make it with "docker volume create ${mount.volume}", or correct "volumes".`,
+      })
+    }
+  }
+}
+
+/** Where the ports were opened, which for a free one only the engine knows. */
+async function openPorts(client: DockerClient, containerId: string, { ports }: WorkerSpec): Promise<{ detail?: string }> {
+  if (Object.keys(ports).length === 0) return {}
+  const { NetworkSettings } = await client.call<ApiContainer>('GET', `/containers/${containerId}/json`)
+  const opened = Object.entries(NetworkSettings?.Ports ?? {}).flatMap(([inside, bindings]) =>
+    (bindings ?? []).slice(0, 1).map(({ HostIp, HostPort }) => `port ${inside.replace('/tcp', '')} at ${HostIp}:${HostPort}`),
+  )
+  return { detail: opened.join(', ') }
+}

@@ -1,0 +1,47 @@
+/** Finds and removes what supervisors left behind that were killed together with their engine's daemon or host. */
+import type { ApiListed } from './api-types.ts'
+import { ApiError } from './api-error.ts'
+import type { DockerClient } from './docker-client.ts'
+import { hostLabel, label } from './labels.ts'
+import { processStart } from './process-start.ts'
+
+/** True when the owner ran on this host as this user, and is gone. What cannot be judged from here is left to whom it belongs. */
+export function isAbandoned(labels: Readonly<Record<string, string>>): boolean {
+  if (labels[label.host] !== hostLabel() || labels[label.user] !== String(process.getuid?.() ?? '')) return false
+  const pid = Number(labels[label.pid])
+  return Number.isInteger(pid) && pid > 0 && processStart(pid) !== labels[label.started]
+}
+
+/** Removes abandoned containers; answers how many of them were workers. */
+export async function sweep(client: DockerClient): Promise<number> {
+  const filters = JSON.stringify({ label: [label.owner] })
+  const listed = await client.call<ApiListed[]>('GET', '/containers/json', { query: { all: true, filters } })
+  let workers = 0
+  for (const { Id, Labels } of listed) {
+    if (!isAbandoned(Labels)) continue
+    try {
+      await client.call('DELETE', `/containers/${Id}`, { query: { force: true, v: true } })
+      if (Labels[label.worker] !== undefined) workers++
+    } catch (error) {
+      // Gone already, or another sweep is at it.
+      if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error
+    }
+  }
+  return workers
+}
+
+/** Removes the volumes that code was delivered in and that no container uses. Answers how many went. */
+export async function pruneVolumes(client: DockerClient): Promise<number> {
+  const filters = JSON.stringify({ label: [label.content] })
+  const { Volumes } = await client.call<{ Volumes: readonly { Name: string }[] | null }>('GET', '/volumes', { query: { filters } })
+  let removed = 0
+  for (const { Name } of Volumes ?? []) {
+    try {
+      await client.call('DELETE', `/volumes/${Name}`)
+      removed++
+    } catch (error) {
+      if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error
+    }
+  }
+  return removed
+}
