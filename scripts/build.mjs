@@ -42,7 +42,7 @@ export async function build({ bundleOnly = false } = {}) {
   await mkdir(work, { recursive: true })
   const staging = await mkdtemp(join(work, 'dist-'))
   try {
-    await Promise.all([bundleSources(staging), bundleOnly ? undefined : emitDeclarations(join(staging, 'types'))])
+    await Promise.all([bundleSources(staging), bundlePage(staging), bundleOnly ? undefined : emitDeclarations(join(staging, 'types'))])
     const dist = join(root, 'dist')
     const fresh = await install(staging, dist)
     if (!bundleOnly) await removeOthers(dist, fresh)
@@ -76,6 +76,23 @@ async function bundleSources(outdir) {
   const code = await readFile(cli, 'utf8')
   if (!code.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${code}`)
   await chmod(cli, 0o755)
+}
+
+/** The page of `cowait report`: one script and one style sheet, to be put into an HTML file. */
+async function bundlePage(outdir) {
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: { main: 'src/cli/report/browser/main.ts' },
+    outdir: join(outdir, 'report'),
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2022',
+    charset: 'utf8',
+    legalComments: 'none',
+    logLevel: 'silent',
+  })
 }
 
 async function emitDeclarations(outdir) {

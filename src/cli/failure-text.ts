@@ -22,7 +22,8 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
     lines.push('', `last lines of ${failed ?? 'the worker'}:`)
     for (const line of error.lastLines) lines.push(`  ${safeText(line, hasColours)}`)
   }
-  const again = failed === undefined ? undefined : context.again?.(failed)
+  const entry = board.get(failed ?? '')
+  const again = entry && context.again?.(entry)
   if (again) lines.push('', `run it again: ${colours.bold(again)}`)
   return `\n${lines.join('\n')}\n\n`
 }

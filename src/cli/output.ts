@@ -27,8 +27,8 @@ export class Output {
     this.hasColours = wantsColours(this.isTerminal, env)
     this.colours = coloursFor(this.hasColours)
     ;(stream as Handle)._handle?.setBlocking?.(false)
-    stream.on('error', () => this.#close())
-    stream.on('close', () => this.#close())
+    stream.on('error', this.#onEnd)
+    stream.on('close', this.#onEnd)
   }
 
   get columns(): number {
@@ -67,6 +67,15 @@ export class Output {
     return true
   }
 
+  /** Leaves the stream as it was found. */
+  release(): void {
+    this.#drain()
+    this.#stream.off('error', this.#onEnd)
+    this.#stream.off('close', this.#onEnd)
+    const { _handle: handle } = this.#stream as Handle
+    if (this.isTerminal) handle?.setBlocking?.(true)
+  }
+
   /** Resolves when the reader has taken everything, or is gone. */
   flush(): Promise<void> {
     this.#drain()
@@ -93,7 +102,7 @@ export class Output {
     this.#stream.write(text)
   }
 
-  #close(): void {
+  readonly #onEnd = (): void => {
     if (this.#closed) return
     this.#closed = true
     this.#pending = ''

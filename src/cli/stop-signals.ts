@@ -12,7 +12,8 @@ export interface StopRequests {
   listen(listener: (signal: StopSignal, nth: number) => void): void
   /** Asks from inside: `SIGINT` for a reader that closed its pipe. Counts only if nothing has asked before. */
   request(signal: StopSignal): void
-  close(): void
+  /** Leaves the signals alone. What asks without a signal, the loss of npm, goes to `onLost` from then on. */
+  close(onLost?: (signal: StopSignal) => void): void
 }
 
 export function watchStopRequests(env: NodeJS.ProcessEnv): StopRequests {
@@ -27,7 +28,9 @@ export function watchStopRequests(env: NodeJS.ProcessEnv): StopRequests {
   }
   const handlers = SIGNALS.map((signal) => ({ signal, handle: () => add(signal) }))
   for (const { signal, handle } of handlers) process.on(signal, handle)
-  const unwatch = watchNpm(env, () => request('SIGHUP'))
+  let isClosed = false
+  let onLost: ((signal: StopSignal) => void) | undefined
+  const unwatch = watchNpm(env, () => (isClosed ? onLost?.('SIGHUP') : request('SIGHUP')))
   return {
     get first() {
       return requests[0]
@@ -37,8 +40,10 @@ export function watchStopRequests(env: NodeJS.ProcessEnv): StopRequests {
       requests.forEach((signal, index) => next(signal, index + 1))
     },
     request,
-    close() {
-      unwatch()
+    close(next) {
+      isClosed = true
+      onLost = next
+      if (!next) unwatch()
       for (const { signal, handle } of handlers) process.off(signal, handle)
     },
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { buildInput, missingKeys } from '../../src/cli/inputs/build-input.ts'
-import type { JsonSchema } from '../../src/cli/inputs/json-schema.ts'
+import type { JsonSchema } from '../../src/project/json-schema.ts'
 import { typeText } from '../../src/cli/inputs/json-schema.ts'
 import { parseInput } from '../../src/cli/inputs/parse-input.ts'
 
@@ -111,11 +111,11 @@ describe('what is refused says why', () => {
     [['duration=7.5'], schema, '-i duration=7.5: duration: expected an integer, got "7.5"'],
     [['duration=soon'], schema, 'expected an integer, got "soon"'],
     [['wet=maybe'], schema, 'expected a boolean, got "maybe"'],
-    [['format=webb'], schema, 'expected "webp", "avif", got "webb"; did you mean webp?'],
+    [['format=webb'], schema, 'expected "webp", "avif", got "webb". Did you mean "webp"?'],
     [['formats=gif'], schema, 'formats: expected "webp", "avif", got "gif"'],
-    [['durration=7'], schema, 'the task has no input durration; did you mean duration?'],
-    [['xyz=7'], schema, 'the task has no input xyz; it has name, duration, ratio'],
-    [['size.deep=7'], schema, 'the task has no input size.deep; it has width, height'],
+    [['durration=7'], schema, 'the task has no input durration. Did you mean "duration"?'],
+    [['xyz=7'], schema, 'the task has no input xyz. It has name, duration, ratio'],
+    [['size.deep=7'], schema, 'the task has no input size.deep. It has width, height'],
     [['name=a', 'name=b'], schema, 'name is not a list and was given 2 times'],
     [['at=yesterday'], schema, 'expected a date, got "yesterday"'],
   ])('%j', (sources, given, message) => {
@@ -123,7 +123,7 @@ describe('what is refused says why', () => {
   })
 
   test('an unknown key of the file', () => {
-    expect(() => input([], schema, { durration: 1 })).toThrow('-f: durration: the task has no input durration; did you mean duration?')
+    expect(() => input([], schema, { durration: 1 })).toThrow('-f: durration: the task has no input durration. Did you mean "duration"?')
   })
 })
 

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/core/events.ts'
 import { TreeView } from '../../src/cli/views/tree/tree-view.ts'
 import type { Outcome } from '../../src/cli/views/view.ts'
+import { rerunCommand } from '../../src/cli/rerun-command.ts'
+import type { RunEntry } from '../../src/cli/run-board.ts'
 import { Screen } from './screen.ts'
 import { boom, failingStory, parallelStory, Story } from './stories.ts'
 import { ManualClock, Terminal } from './terminal.ts'
@@ -25,7 +27,7 @@ class Stage {
       stdout: this.stdout.output,
       stderr: this.terminal.output,
       workerWord: 'worker',
-      again: (run: string) => `cowait run ${run}`,
+      again: (run: RunEntry) => rerunCommand(run, []),
       debug: false,
     }
     this.view = new TreeView(context, { unicode, clock: this.clock })

@@ -4,6 +4,8 @@ import { JsonView } from '../../src/cli/views/json.ts'
 import { NdjsonView } from '../../src/cli/views/ndjson.ts'
 import { PlainView } from '../../src/cli/views/plain.ts'
 import { QuietView } from '../../src/cli/views/quiet.ts'
+import { rerunCommand } from '../../src/cli/rerun-command.ts'
+import type { RunEntry } from '../../src/cli/run-board.ts'
 import { Screen } from './screen.ts'
 import { boom, failingStory, killed, lostStory, parallelStory, Story } from './stories.ts'
 
@@ -73,7 +75,13 @@ async function show(
 }
 
 function contextOf(stdout: Screen, stderr: Screen): ViewContext {
-  return { stdout: stdout.output, stderr: stderr.output, workerWord: 'worker', again: (run) => `cowait run ${run}`, debug: false }
+  return {
+    stdout: stdout.output,
+    stderr: stderr.output,
+    workerWord: 'worker',
+    again: (run: RunEntry) => rerunCommand(run, []),
+    debug: false,
+  }
 }
 
 function done(run: string, output: unknown): Outcome {

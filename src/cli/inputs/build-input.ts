@@ -1,8 +1,9 @@
 import { UsageError } from '../../core/errors.ts'
-import { nearest } from '../nearest.ts'
+import { didYouMean } from '../../project/nearest.ts'
 import { coerceText, guessText } from './coerce.ts'
 import type { InputPart } from './parse-input.ts'
-import { knownKeys, propertyOf, variantsOf, type JsonSchema } from './json-schema.ts'
+import type { JsonSchema } from '../../project/json-schema.ts'
+import { knownKeys, propertyOf, variantsOf } from './json-schema.ts'
 
 type Bag = Record<string, unknown>
 
@@ -50,10 +51,8 @@ function schemaAt(schema: JsonSchema, path: readonly string[], where: string): J
 }
 
 function unknownKey(where: string, full: string, key: string, known: readonly string[]): UsageError {
-  const [close] = nearest(key, known)
-  if (close !== undefined) return new UsageError(`${where}: the task has no input ${full}; did you mean ${close}?`)
-  const list = known.length === 0 ? 'it takes none here' : `it has ${known.join(', ')}`
-  return new UsageError(`${where}: the task has no input ${full}; ${list}`)
+  const list = known.length === 0 ? 'It takes none here.' : `It has ${known.join(', ')}.`
+  return new UsageError(`${where}: the task has no input ${full}.${didYouMean(key, known) || ` ${list}`}`)
 }
 
 function isList(at: JsonSchema, root: JsonSchema): boolean {

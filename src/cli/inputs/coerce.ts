@@ -1,5 +1,6 @@
-import { nearest } from '../nearest.ts'
-import { typeText, variantsOf, type JsonSchema } from './json-schema.ts'
+import { didYouMean } from '../../project/nearest.ts'
+import type { JsonSchema } from '../../project/json-schema.ts'
+import { typeText, variantsOf } from './json-schema.ts'
 
 export type Coerced = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
 
@@ -79,8 +80,7 @@ function rank(variant: JsonSchema): number {
 function problemOf(text: string, schema: JsonSchema, variants: readonly JsonSchema[], root: JsonSchema): string {
   const choices = variants.flatMap((variant) => variant.enum ?? (variant.const === undefined ? [] : [variant.const])).map(String)
   if (choices.length > 0) {
-    const [close] = nearest(text, choices)
-    return `expected ${choices.map((choice) => JSON.stringify(choice)).join(', ')}, got ${JSON.stringify(text)}${close === undefined ? '' : `; did you mean ${close}?`}`
+    return `expected ${choices.map((choice) => JSON.stringify(choice)).join(', ')}, got ${JSON.stringify(text)}.${didYouMean(text, choices)}`
   }
   const type = typeText(schema, root)
   return `expected ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}, got ${JSON.stringify(text)}`

@@ -1,24 +1,4 @@
-/** The part of JSON Schema (draft 2020-12) that typed inputs, their help and their prompts need. Anything else is the task's own check. */
-export interface JsonSchema {
-  readonly type?: string | readonly string[]
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly required?: readonly string[]
-  readonly additionalProperties?: boolean | JsonSchema
-  readonly items?: JsonSchema | boolean
-  readonly enum?: readonly unknown[]
-  readonly const?: unknown
-  readonly anyOf?: readonly JsonSchema[]
-  readonly oneOf?: readonly JsonSchema[]
-  readonly allOf?: readonly JsonSchema[]
-  readonly $ref?: string
-  readonly $defs?: Readonly<Record<string, JsonSchema>>
-  readonly definitions?: Readonly<Record<string, JsonSchema>>
-  readonly description?: string
-  readonly default?: unknown
-  readonly format?: string
-  /** What JSON cannot say: `date`, `bigint`. */
-  readonly 'x-cowait'?: string
-}
+import type { JsonSchema } from '../../project/json-schema.ts'
 
 /** The alternatives that a schema allows, references followed and unions flattened; a schema without a union is its own only one. */
 export function variantsOf(schema: JsonSchema, root: JsonSchema, depth = 0): JsonSchema[] {

@@ -1,5 +1,6 @@
 import type { ErrorSummary, RunEvent } from '../../core/events.ts'
 import type { Output } from '../output.ts'
+import type { RunEntry } from '../run-board.ts'
 import type { StopSignal } from '../stop-signals.ts'
 
 /** A reader of the events of one command; the only thing that prints while runs are alive. */
@@ -33,7 +34,7 @@ export interface ViewContext {
   /** What this engine's workers are called: `container` on docker, `pod` on kubernetes. */
   readonly workerWord: string
   /** The command that starts the given call again, where one is known. */
-  readonly again?: (run: string) => string | undefined
+  readonly again?: (run: RunEntry) => string | undefined
   /** Shows all of a stack, our own frames too. */
   readonly debug: boolean
 }

@@ -1,0 +1,47 @@
+import { CommanderError } from 'commander'
+import { errorText, exitCodeOfThrown } from './error-text.ts'
+import { exitCodeOfSignal } from './exit-code.ts'
+import type { Io } from './io.ts'
+import { Output } from './output.ts'
+import { createProgram } from './program.ts'
+import { watchStopRequests } from './stop-signals.ts'
+
+/** Runs one command and ends the process with its exit code, once the readers have taken what was written. */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const { env } = process
+  const io: Io = {
+    stdout: new Output(process.stdout, env),
+    stderr: new Output(process.stderr, env),
+    stdin: process.stdin,
+    env,
+    cwd: process.cwd(),
+    args,
+    startedAt: performance.timeOrigin,
+    stop: watchStopRequests(env),
+    debug: args.includes('--debug') || Boolean(env['COWAIT_DEBUG']),
+  }
+  io.stdout.onClosed = () => io.stop.request('SIGINT')
+  io.stderr.onClosed = () => io.stop.request('SIGINT')
+  const exitCode = await runCommand(args, io)
+  if (exitCode === undefined) return
+  io.stop.listen((signal, nth) => {
+    if (nth > 1) process.exit(exitCodeOfSignal(signal))
+  })
+  await Promise.all([io.stdout.flush(), io.stderr.flush()])
+  process.exit(exitCode)
+}
+
+async function runCommand(args: readonly string[], io: Io): Promise<number | undefined> {
+  let exitCode: number | undefined = 0
+  const program = createProgram(io, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    io.stderr.write(errorText(error, io))
+    return exitCodeOfThrown(error)
+  }
+}

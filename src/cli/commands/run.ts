@@ -1,0 +1,78 @@
+import { resolve } from 'node:path'
+import { openSupervisor } from '../../client/local.ts'
+import { UsageError } from '../../core/errors.ts'
+import { encode } from '../../core/values/encode.ts'
+import type { RunOptions } from '../../core/options.ts'
+import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
+import { compileProject } from '../../project/compile-project.ts'
+import { describe, type TaskDescription } from '../../project/describe.ts'
+import { resolveTask } from '../../project/resolve-task.ts'
+import { chooseTask } from '../choose-task.ts'
+import { executeRun, type RunPlan } from '../execute-run.ts'
+import { flagOptions, wholeNumber } from '../flag-options.ts'
+import { missingKeys } from '../inputs/build-input.ts'
+import { readInput } from '../inputs/read-input.ts'
+import type { Io } from '../io.ts'
+import { chooseTarget, openProject, startOf } from '../open-project.ts'
+import { refuseInsideTask } from '../refuse-inside-task.ts'
+import type { RecorderOptions } from '../record/recorder.ts'
+import { recordsFolder } from '../record/record.ts'
+import { rerunCommand } from '../rerun-command.ts'
+import type { RunFlags } from '../run-flags.ts'
+import { createView } from '../views/create-view.ts'
+
+/** Runs a task with everything that it calls, shows what happens, and answers the exit code. */
+export async function run(name: string | undefined, flags: RunFlags, io: Io): Promise<number> {
+  refuseInsideTask('run', io.env)
+  if (name === undefined) throw new UsageError('cowait run: which task? Name a file or file:export; cowait list shows what there is.')
+  const cwd = resolve(io.cwd, flags.cwd ?? '.')
+  const project = await openProject(startOf(name, cwd), flags, cwd)
+  const place = await resolveTask(project, name, cwd)
+  const tree = await compileProject(project)
+  const task = chooseTask({ name, ...place }, await describe(tree, place.module))
+  const target = chooseTarget(project, flags.cluster)
+  const engine = flags.engine || io.env['COWAIT_ENGINE'] || target.engine || 'process'
+  const plan: RunPlan = {
+    task: { module: place.module, export: task.export },
+    name: task.name ?? task.export,
+    input: encode(await inputOf(task, name, flags, cwd, io), 'input'),
+    options: mergeRunOptions(task.options, resolveOptions(flagOptions(flags, cwd, io.env), 'cowait run')),
+  }
+  const view = await createView(flags, io, {
+    stdout: io.stdout,
+    stderr: io.stderr,
+    workerWord: { docker: 'container', kubernetes: 'pod' }[engine] ?? 'worker',
+    again: (entry) => rerunCommand(entry, flags.engine === undefined ? [] : ['--engine', flags.engine]),
+    debug: io.debug,
+  })
+  const concurrency = flags.concurrency === undefined ? target.concurrency : wholeNumber('--concurrency', flags.concurrency, 1)
+  const supervisor = await openSupervisor({
+    tree: () => Promise.resolve(tree),
+    engine,
+    engineSettings: target.settings,
+    defaults: target.defaults,
+    ...(concurrency !== undefined && { concurrency }),
+  })
+  const outcome = await executeRun(plan, {
+    supervisor,
+    view,
+    io,
+    ...(flags.record !== false && { record: recordOptions(project.root, plan.options, io) }),
+  })
+  view.end(outcome)
+  return outcome.exitCode
+}
+
+/** Where the record goes, and what must not be in it. */
+function recordOptions(root: string, { env = {} }: RunOptions, io: Io): RecorderOptions {
+  return { folder: recordsFolder(root), command: ['cowait', ...io.args], secrets: Object.values(env) }
+}
+
+/** What `-f` and `-i` give, and what a person answers where something is missing. */
+async function inputOf(task: TaskDescription, name: string, flags: RunFlags, cwd: string, io: Io): Promise<Record<string, unknown>> {
+  const input = await readInput(flags, cwd, task.input)
+  const missing = task.input ? missingKeys(input, task.input) : []
+  if (!task.input || missing.length === 0) return input
+  const { askInput } = await import('../inputs/ask-input.ts')
+  return { ...input, ...(await askInput(missing, task.input, io, name)) }
+}

@@ -1,0 +1,92 @@
+import { connect } from 'node:net'
+import { ProtocolError } from '../../core/errors.ts'
+import type { RunEvent } from '../../core/events.ts'
+import { Channel } from '../../protocol/channel.ts'
+import { PROTOCOL_VERSION, type Both, type CancelReason, type Down, type RunListing, type Up } from '../../protocol/messages.ts'
+import { parseDown } from '../../protocol/parse.ts'
+
+const ANSWER_MS = 2_000
+
+/** Another terminal's supervisor, over its control socket: list, follow, cancel. */
+export class ControlClient implements AsyncDisposable {
+  /** Resolves when the supervisor is gone. */
+  readonly closed: Promise<unknown>
+  readonly #channel: Channel<Down | Both, Up | Both>
+  readonly #answers = new Map<number, (runs: readonly RunListing[]) => void>()
+  readonly #ready: Promise<void>
+  readonly #followers = new Set<(event: RunEvent) => void>()
+  #request = 0
+
+  private constructor(channel: Channel<Down | Both, Up | Both>) {
+    this.#channel = channel
+    this.closed = channel.closed
+    this.#ready = new Promise((resolve, reject) => {
+      channel.start((message) => {
+        if (message.type === 'welcome') {
+          channel.send({
+            type: 'hello',
+            protocol: PROTOCOL_VERSION,
+            role: 'client',
+            runtime: { name: 'node', version: process.versions.node },
+          })
+          resolve()
+        } else if (message.type === 'runs') this.#answers.get(message.request)?.(message.runs)
+        else if (message.type === 'event') this.#tell(message.event)
+        else if (message.type === 'refused') channel.fail(new ProtocolError(message.message))
+      })
+      void channel.closed.then((fault) => reject(fault ?? new Error('it ended')))
+    })
+    this.#ready.catch(() => undefined)
+  }
+
+  /** Throws when nobody answers at the socket. */
+  static async open(socket: string): Promise<ControlClient> {
+    const stream = connect(socket)
+    const client = new ControlClient(new Channel<Down | Both, Up | Both>(stream, parseDown))
+    await within(client.#ready, () => stream.destroy())
+    return client
+  }
+
+  async list(): Promise<readonly RunListing[]> {
+    const request = ++this.#request
+    const answer = new Promise<readonly RunListing[]>((resolve, reject) => {
+      this.#answers.set(request, resolve)
+      void this.closed.then(() => reject(new Error('it ended')))
+    })
+    this.#channel.send({ type: 'list', request })
+    return await within(answer, () => void this.#channel.close())
+  }
+
+  /** Hears of everything that happens to all runs from now on. */
+  follow(onEvent: (event: RunEvent) => void): void {
+    if (this.#followers.size === 0) this.#channel.send({ type: 'follow' })
+    this.#followers.add(onEvent)
+  }
+
+  cancel(run: string, reason: CancelReason, kill: boolean): void {
+    this.#channel.send({ type: 'cancel', run, child: run, reason, kill })
+  }
+
+  #tell(event: RunEvent): void {
+    for (const follower of this.#followers) follower(event)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#channel.close()
+  }
+}
+
+async function within<T>(answer: Promise<T>, giveUp: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      giveUp()
+      reject(new Error(`no answer within ${ANSWER_MS} ms`))
+    }, ANSWER_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,70 @@
+import type { LocalSupervisor } from '../client/local.ts'
+import type { CancelReason } from '../core/caller.ts'
+import type { ErrorSummary, TaskRef } from '../core/events.ts'
+import type { RunOptions } from '../core/options.ts'
+import type { Encoded } from '../core/value.ts'
+import { toPlainJson } from '../core/values/plain-json.ts'
+import { exitCodeOf } from './exit-code.ts'
+import type { Io } from './io.ts'
+import { Recorder, type RecorderOptions } from './record/recorder.ts'
+import type { StopSignal } from './stop-signals.ts'
+import type { Outcome, View } from './views/view.ts'
+
+/** One root run, ready to start. */
+export interface RunPlan {
+  readonly task: TaskRef
+  readonly name: string
+  readonly input: Encoded
+  readonly options: RunOptions
+}
+
+export interface RunSetting {
+  readonly supervisor: LocalSupervisor
+  readonly view: View
+  readonly io: Io
+  /** Absent: nothing is recorded. */
+  readonly record?: RecorderOptions
+}
+
+/** Runs a plan to its end and everything of it away. The first request to stop cancels, the second kills, the third leaves. */
+export async function executeRun(plan: RunPlan, { supervisor, view, io, record }: RunSetting): Promise<Outcome> {
+  let recorder: Recorder | undefined
+  supervisor.subscribe((event) => {
+    view.event(event)
+    if (record && event.type === 'created' && event.parent === null) recorder ??= Recorder.open(event.run, record)
+    recorder?.event(event)
+  })
+  const run = supervisor.run(plan)
+  io.stop.listen((signal, nth) => {
+    if (nth === 1) {
+      view.notice(`${saying[signal]}: cancelling ${run.id} and all that it called; once more kills`)
+      run.cancel(reasonOf(signal))
+    } else if (nth === 2) {
+      view.notice('killing')
+      run.kill()
+    } else process.exit(exitCodeOf({ code: 'TASK_CANCELLED' }, io.stop.first))
+  })
+  const settlement = await run.settled
+  const { left } = await supervisor.close()
+  const error = settlement.status === 'done' ? undefined : settlement.error
+  const outcome = {
+    run: run.id,
+    status: settlement.status,
+    ...(settlement.status === 'done' && { output: toPlainJson(settlement.output) }),
+    ...endOf(error, io.stop.first),
+    durationMs: Math.round(Date.now() - io.startedAt),
+    left,
+  }
+  await recorder?.end(outcome)
+  return outcome
+}
+
+const saying: Record<StopSignal, string> = { SIGINT: 'Interrupted', SIGTERM: 'Asked to end', SIGHUP: 'Hung up' }
+
+function reasonOf(signal: StopSignal): CancelReason {
+  return { code: 'TASK_CANCELLED', message: `the command line got ${signal}` }
+}
+
+function endOf(error: ErrorSummary | undefined, signal: StopSignal | undefined): Pick<Outcome, 'error' | 'signal' | 'exitCode'> {
+  return { ...(error && { error }), ...(signal && { signal }), exitCode: exitCodeOf(error, signal) }
+}

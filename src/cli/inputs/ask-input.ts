@@ -1,0 +1,45 @@
+import { UsageError } from '../../core/errors.ts'
+import type { Io } from '../io.ts'
+import { coerceText } from './coerce.ts'
+import type { JsonSchema } from '../../project/json-schema.ts'
+import { propertyOf, typeText, variantsOf } from './json-schema.ts'
+
+/** Asks for required inputs that are missing, one by one; where nobody can answer, says which they are. */
+export async function askInput(keys: readonly string[], schema: JsonSchema, io: Io, task: string): Promise<Record<string, unknown>> {
+  const canAsk = io.stdin.isTTY && io.stderr.isTerminal && !io.env['CI']
+  if (!canAsk)
+    throw new UsageError(
+      `${task} needs ${keys.map((key) => `-i ${key}=<${typeText(propertyOf(schema, key, schema) ?? {}, schema)}>`).join(' ')}`,
+    )
+  const prompts = await import('@clack/prompts')
+  const answers: Record<string, unknown> = {}
+  for (const key of keys) {
+    const answer = await askOne(prompts, key, propertyOf(schema, key, schema) ?? {}, schema)
+    if (prompts.isCancel(answer)) throw new UsageError(`${task} was not started: ${key} was not given`)
+    answers[key] = answer
+  }
+  return answers
+}
+
+type Prompts = typeof import('@clack/prompts')
+
+async function askOne(prompts: Prompts, key: string, schema: JsonSchema, root: JsonSchema): Promise<unknown> {
+  const output = process.stderr
+  const message = schema.description ? `${key}: ${schema.description}` : key
+  const [variant = {}, ...more] = variantsOf(schema, root)
+  if (more.length === 0 && variant.enum)
+    return await prompts.select({ message, output, options: variant.enum.map((value) => ({ value, label: String(value) })) })
+  if (more.length === 0 && variant.type === 'boolean') return await prompts.confirm({ message, output })
+  const text = await prompts.text({
+    message,
+    output,
+    placeholder: typeText(schema, root),
+    validate: (typed) => {
+      const coerced = coerceText(typed ?? '', schema, root)
+      return coerced.ok ? undefined : coerced.problem
+    },
+  })
+  if (prompts.isCancel(text)) return text
+  const coerced = coerceText(text, schema, root)
+  return coerced.ok ? coerced.value : text
+}

@@ -1,0 +1,18 @@
+/**
+ * The command line: the only part that prints and sets exit codes. One file a command in `commands/`, one a view in `views/`; what is
+ * shown comes from the events of the runs. Nothing below it imports it, and no rule about runs lives here.
+ */
+import { ownPackage } from '../project/package-root.ts'
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const [command, ...more] = process.argv.slice(2)
+
+if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 12)) {
+  process.stderr.write(`cowait needs Node ^20.19.0 || >=22.12.0, and this is ${process.versions.node}\n`)
+  process.exitCode = 2
+} else if (more.length === 0 && (command === '--version' || command === '-V')) {
+  process.stdout.write(`${ownPackage().version}\n`)
+} else {
+  const { runCommandLine } = await import('./command-line.ts')
+  await runCommandLine(process.argv.slice(2))
+}
