@@ -2,8 +2,10 @@ import { type ErrorClass, ProtocolError } from '../errors.ts'
 import type { Encoded } from '../value.ts'
 import { AttachmentReader, viewOf } from './attachments.ts'
 import { viewType } from './binary-types.ts'
+import { define } from './define.ts'
 import { rebuildError } from './error-classes.ts'
-import { MAX_CAUSES, MAX_DECIMAL_DIGITS, MAX_DEPTH, MAX_REGEXP_LENGTH, MAX_URL_LENGTH } from './limits.ts'
+import { MAX_CAUSES, MAX_DECIMAL_DIGITS, MAX_REGEXP_LENGTH, MAX_REGEXPS_LENGTH, MAX_URL_LENGTH } from './limits.ts'
+import { parseText } from './parse-text.ts'
 import { formatPath, type Step } from './path.ts'
 
 export interface DecodeOptions {
@@ -24,46 +26,6 @@ export function decode(encoded: Encoded, { errors = [], label = 'value' }: Decod
   return decoder.document(parsed)
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function parseText({ format, textBytes, data }: Encoded, label: string): unknown {
-  if (!Number.isSafeInteger(textBytes) || textBytes < 0 || textBytes > data.length) {
-    throw new ProtocolError(`${label}: ${textBytes} bytes of text cannot be in a document of ${data.length} bytes.`)
-  }
-  if (format !== 'json' && format !== 'tagged') throw new ProtocolError(`${label}: ${JSON.stringify(format)} is not a format: json or tagged.`)
-  if (format === 'json' && textBytes !== data.length) throw new ProtocolError(`${label}: plain JSON has no attachments.`)
-  const bytes = data.subarray(0, textBytes)
-  if (isTooDeep(bytes)) throw new ProtocolError(`${label} is nested more than ${MAX_DEPTH} levels deep.`)
-  try {
-    return JSON.parse(utf8.decode(bytes))
-  } catch (cause) {
-    throw new ProtocolError(`${label} is not JSON in UTF-8: ${(cause as Error).message}`, { cause })
-  }
-}
-
-/** Looked up before parsing, so that neither our walk nor any later one meets a document that overflows its stack. */
-function isTooDeep(json: Uint8Array): boolean {
-  if (json.length <= MAX_DEPTH) return false
-  let depth = 0
-  for (let i = 0; i < json.length; i++) {
-    const byte = json[i]
-    if (byte === 0x22) {
-      i = endOfString(json, i)
-    } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > MAX_DEPTH) return true
-    } else if (byte === 0x7d || byte === 0x5d) {
-      depth--
-    }
-  }
-  return false
-}
-
-function endOfString(json: Uint8Array, start: number): number {
-  let i = start + 1
-  while (i < json.length && json[i] !== 0x22) i += json[i] === 0x5c ? 2 : 1
-  return i
-}
-
 type Fields = Record<string, unknown>
 
 /** Stands for a missing item until its array is done. */
@@ -79,6 +41,7 @@ class Decoder {
   readonly #label: string
   readonly #steps: Step[] = []
   #errorsAround = 0
+  #regExpsLength = 0
 
   constructor(attachments: AttachmentReader, errors: readonly ErrorClass[], label: string) {
     this.#attachments = attachments
@@ -109,7 +72,7 @@ class Decoder {
       if (typeof wire !== 'object' || wire === null) continue
       this.#steps.push(i)
       const item = this.#item(wire)
-      if (item === hole) delete items[i]
+      if (item === hole) Reflect.deleteProperty(items, i)
       else if (item !== wire) items[i] = item
       this.#steps.pop()
     }
@@ -122,7 +85,7 @@ class Decoder {
       if (typeof wire !== 'object' || wire === null) continue
       this.#steps.push(key)
       const value = this.#value(wire)
-      if (value !== wire) replace(fields, key, value)
+      if (value !== wire) define(fields, key, value)
       this.#steps.pop()
     }
     return fields
@@ -181,7 +144,8 @@ class Decoder {
   }
 
   #url(v: unknown): URL {
-    if (typeof v !== 'string' || v.length > MAX_URL_LENGTH) return this.#fault(`tag "url" needs a text of at most ${MAX_URL_LENGTH} characters`)
+    if (typeof v !== 'string' || v.length > MAX_URL_LENGTH)
+      return this.#fault(`tag "url" needs a text of at most ${MAX_URL_LENGTH} characters`)
     return this.#attempt('url', v, () => new URL(v))
   }
 
@@ -189,6 +153,8 @@ class Decoder {
     if (typeof v !== 'string' || v.length > MAX_REGEXP_LENGTH || typeof flags !== 'string') {
       return this.#fault(`tag "re" needs a source "v" of at most ${MAX_REGEXP_LENGTH} characters and flags "f"`)
     }
+    this.#regExpsLength += v.length
+    if (this.#regExpsLength > MAX_REGEXPS_LENGTH) return this.#fault(`its RegExps have more than ${MAX_REGEXPS_LENGTH} characters in all`)
     return this.#attempt('re', v, () => new RegExp(v, flags))
   }
 
@@ -198,7 +164,8 @@ class Decoder {
     const bytes = this.#attempt('bin', `${String(at)}+${String(size)}`, () => this.#attachments.take(at, size))
     if (type === 'ab') return bytes.slice().buffer
     if (type === 'buf') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    if (kind === undefined || bytes.length % kind.bytesPerElement !== 0) return this.#fault(`${bytes.length} bytes are no whole number of items of type ${shortened(type)}`)
+    if (kind === undefined || bytes.length % kind.bytesPerElement !== 0)
+      return this.#fault(`${bytes.length} bytes are no whole number of items of type ${shortened(type)}`)
     return viewOf(bytes, kind)
   }
 
@@ -245,12 +212,12 @@ class Decoder {
     try {
       return make()
     } catch (cause) {
-      return this.#fault(`tag "${tag}" has ${shortened(text)}: ${(cause as Error).message}`, cause)
+      return this.#fault(`tag "${tag}" has ${shortened(text)}: ${(cause as Error).message.slice(0, 200)}`)
     }
   }
 
-  #fault(problem: string, cause?: unknown): never {
-    throw new ProtocolError(`${formatPath(this.#label, this.#steps)} is malformed: ${problem}.`, { cause })
+  #fault(problem: string): never {
+    throw new ProtocolError(`${formatPath(this.#label, this.#steps)} is malformed: ${problem}.`)
   }
 }
 
@@ -262,13 +229,7 @@ function isListOfText(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
 }
 
-/** Assigning to `__proto__` would set the prototype. */
-function replace(fields: Fields, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true })
-  else fields[key] = value
-}
-
 function shortened(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  return typeof value === 'object' && value !== null ? (Array.isArray(value) ? 'a list' : 'an object') : String(value)
 }

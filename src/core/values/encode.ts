@@ -3,8 +3,9 @@ import type { Encoded } from '../value.ts'
 import { AttachmentWriter } from './attachments.ts'
 import { codeOfClass } from './binary-types.ts'
 import { builtinClassOf, isArrayPrototype, isError, isPlainPrototype } from './builtin-class.ts'
+import { define } from './define.ts'
 import { readError } from './error-fields.ts'
-import { MAX_CAUSES, MAX_DECIMAL_DIGITS, MAX_DEPTH, MAX_HOLES, MAX_REGEXP_LENGTH, MAX_URL_LENGTH } from './limits.ts'
+import { MAX_CAUSES, MAX_DECIMAL_DIGITS, MAX_DEPTH, MAX_HOLES, MAX_REGEXP_LENGTH, MAX_REGEXPS_LENGTH, MAX_URL_LENGTH } from './limits.ts'
 import { formatPath, type Step } from './path.ts'
 import { cycleTo, type Refusal, refusalOf, regExpTooLong, symbolKey, tooDeep, tooSparse, urlTooLong } from './refusal.ts'
 
@@ -49,6 +50,7 @@ class Encoder {
   readonly #around: unknown[] = []
   readonly #steps: Step[] = []
   #errorsAround = 0
+  #regExpsLength = 0
   /** What the last refusal said, without its advice. */
   #refused = ''
 
@@ -168,7 +170,8 @@ class Encoder {
   }
 
   #regExp({ source, flags }: RegExp, depth: number): unknown {
-    if (source.length > MAX_REGEXP_LENGTH) this.#refuse(regExpTooLong, depth)
+    this.#regExpsLength += source.length
+    if (source.length > MAX_REGEXP_LENGTH || this.#regExpsLength > MAX_REGEXPS_LENGTH) this.#refuse(regExpTooLong, depth)
     if (depth >= MAX_DEPTH) this.#refuse(tooDeep, depth)
     this.isTagged = true
     return { $: 're', v: source, f: flags }
@@ -282,12 +285,6 @@ function copyOf(source: Record<string, unknown>, keys: readonly string[], count:
   const copy: Record<string, unknown> = {}
   for (let i = 0; i < count; i++) define(copy, keys[i] as string, source[keys[i] as string])
   return copy
-}
-
-/** Assigning to `__proto__` would set the prototype. */
-function define(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
-  else target[key] = value
 }
 
 function note(text: string): string {

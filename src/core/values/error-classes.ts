@@ -30,7 +30,18 @@ export interface ErrorParts {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-const builtins = ['Error', 'TypeError', 'RangeError', 'SyntaxError', 'ReferenceError', 'EvalError', 'URIError', 'AggregateError', 'SuppressedError', 'DOMException']
+const builtins = [
+  'Error',
+  'TypeError',
+  'RangeError',
+  'SyntaxError',
+  'ReferenceError',
+  'EvalError',
+  'URIError',
+  'AggregateError',
+  'SuppressedError',
+  'DOMException',
+]
 
 type Check = (parts: ErrorParts) => boolean
 const hasCode: Check = ({ code }) => typeof code === 'string'
@@ -65,8 +76,8 @@ export function rebuildError(parts: ErrorParts, listed: readonly ErrorClass[]): 
   const errorClass = findClass(parts, listed)
   if (!errorClass) return createRemote(parts)
   const isDomException = errorClass === DOMException
-  const error = isDomException ? new DOMException(parts.message, parts.name) : createBlank(parts.message, errorClass)
-  hide(error, 'stack', parts.stack)
+  const error = isDomException ? withoutStack(() => new DOMException(parts.message, parts.name)) : createBlank(parts, errorClass)
+  if (isDomException) hide(error, 'stack', parts.stack)
   if (!isDomException && nameOf(error) !== parts.name) hide(error, 'name', parts.name)
   if (parts.cause) hide(error, 'cause', parts.cause.value)
   if (parts.errors || errorClass === AggregateError) hide(error, 'errors', parts.errors ?? [])
@@ -110,11 +121,11 @@ function createRemote(parts: ErrorParts): RemoteError {
 }
 
 /** A true error, so that it prints as one and `util.types.isNativeError` holds, of a class whose constructor is not called. */
-function createBlank(message: string, errorClass: ErrorClass): Error {
-  return Object.setPrototypeOf(
-    withoutStack(() => new Error(message)),
-    errorClass.prototype as object,
-  ) as Error
+function createBlank({ message, stack }: ErrorParts, errorClass: ErrorClass): Error {
+  const error = withoutStack(() => new Error(message))
+  // Before the prototype: Node asks for the name, which may be a getter of the user, when it first touches the stack.
+  hide(error, 'stack', stack)
+  return Object.setPrototypeOf(error, errorClass.prototype as object) as Error
 }
 
 /** Our own frames say nothing about an error of elsewhere, and would cost memory for each one of a hostile document. */

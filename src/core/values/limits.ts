@@ -4,7 +4,9 @@
 export const MAX_DEPTH = 1_000
 /** An integer with more decimal digits is written in hexadecimal, which reads in linear time. */
 export const MAX_DECIMAL_DIGITS = 1_000
-export const MAX_REGEXP_LENGTH = 65_536
+/** Characters of one RegExp's source, and of all in one document: some compile very slowly. */
+export const MAX_REGEXP_LENGTH = 16_384
+export const MAX_REGEXPS_LENGTH = 131_072
 export const MAX_URL_LENGTH = 1_048_576
 /** A hole takes a place in the text, so an array that is nearly all holes would be huge. */
 export const MAX_HOLES = 100_000

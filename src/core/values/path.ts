@@ -6,8 +6,14 @@ const SHOWN = 12
 /** `input.a.deep[1]`; the middle of a very deep path is left out. */
 export function formatPath(label: string, steps: readonly Step[]): string {
   if (steps.length <= SHOWN) return label + steps.map(formatStep).join('')
-  const head = steps.slice(0, SHOWN / 2).map(formatStep).join('')
-  const tail = steps.slice(-SHOWN / 2).map(formatStep).join('')
+  const head = steps
+    .slice(0, SHOWN / 2)
+    .map(formatStep)
+    .join('')
+  const tail = steps
+    .slice(-SHOWN / 2)
+    .map(formatStep)
+    .join('')
   return `${label}${head}(…)${tail}`
 }
 

@@ -1,4 +1,4 @@
-import { MAX_DEPTH, MAX_HOLES } from './limits.ts'
+import { MAX_DEPTH, MAX_HOLES, MAX_REGEXP_LENGTH, MAX_REGEXPS_LENGTH } from './limits.ts'
 
 /** Why a value cannot cross a border, after its path: `is a function`, and what to do instead. */
 export interface Refusal {
@@ -18,7 +18,8 @@ export function refusalOf(value: unknown): Refusal {
   const name = classNameOf(object)
   if (name === 'SharedArrayBuffer') return { problem: 'is shared memory', advice: `${border} Pass a copy of its bytes.` }
   if (name === 'AbortSignal') return { problem: 'is an AbortSignal', advice: `${border} Pass it as the option signal of the call.` }
-  const advice = typeof (object as { toJSON?: unknown }).toJSON === 'function' ? 'what its toJSON() returns' : 'plain data, such as { ...value }'
+  const advice =
+    typeof (object as { toJSON?: unknown }).toJSON === 'function' ? 'what its toJSON() returns' : 'plain data, such as { ...value }'
   return { problem: `is an instance of ${name}`, advice: `its class cannot cross a container border. Pass ${advice}.` }
 }
 
@@ -46,7 +47,10 @@ export const tooSparse: Refusal = {
   advice: 'pass a Map or an object instead.',
 }
 
-export const regExpTooLong: Refusal = { problem: 'is a RegExp with a very long source', advice: 'pass its parts as data.' }
+export const regExpTooLong: Refusal = {
+  problem: 'is a RegExp too long',
+  advice: `one may have ${MAX_REGEXP_LENGTH} characters, all of a value ${MAX_REGEXPS_LENGTH}. Pass their parts as data.`,
+}
 export const urlTooLong: Refusal = { problem: 'is a very long URL', advice: 'pass its data as a Buffer.' }
 
 export function cycleTo(path: string): Refusal {
