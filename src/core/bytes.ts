@@ -11,7 +11,9 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 export function parseBytes(value: unknown, label: string): number {
   const bytes = typeof value === 'number' ? value : readText(value)
   if (Number.isNaN(bytes)) {
-    throw new UsageError(`${label}: ${show(value)} is not an amount of memory: write bytes as a number, "512k", "512m", "2g" or "2Gi" (powers of 1024)`)
+    throw new UsageError(
+      `${label}: ${show(value)} is not an amount of memory: write bytes as a number, "512k", "512m", "2g" or "2Gi" (powers of 1024)`,
+    )
   }
   if (bytes < 0) throw new UsageError(`${label}: ${show(value)} is negative: an amount of memory is 0 or more`)
   if (bytes > Number.MAX_SAFE_INTEGER) throw new UsageError(`${label}: ${show(value)} is more memory than can be counted`)
@@ -21,7 +23,9 @@ export function parseBytes(value: unknown, label: string): number {
 
 function readText(value: unknown): number {
   const [, amount, unit] = (typeof value === 'string' && /^(-?\d+(?:\.\d+)?)(k|m|g|t|Ki|Mi|Gi|Ti)$/.exec(value)) || []
-  return amount === undefined || unit === undefined ? Number.NaN : Number(amount) * 1_024 ** (powers[unit.charAt(0).toLowerCase()] ?? Number.NaN)
+  return amount === undefined || unit === undefined
+    ? Number.NaN
+    : Number(amount) * 1_024 ** (powers[unit.charAt(0).toLowerCase()] ?? Number.NaN)
 }
 
 /** For people: `512 B`, `1.5 KiB`, `64 MiB`. */

@@ -5,7 +5,7 @@ import { show } from './show.ts'
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 /** What a timer can hold: 24 days and 20 hours. */
-const MAX_MS = 2 ** 31 - 1
+export const MAX_DURATION_MS: number = 2 ** 31 - 1
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Whole milliseconds. Throws a `UsageError` that begins with `label`. */
@@ -13,7 +13,8 @@ export function parseDuration(value: unknown, label: string): number {
   const ms = typeof value === 'number' ? value : readText(value)
   if (Number.isNaN(ms)) throw new UsageError(`${label}: ${show(value)} is not a duration: write 500, "500ms", "5s", "2m", "1h" or "1d"`)
   if (ms < 0) throw new UsageError(`${label}: ${show(value)} is negative: a duration is 0 or more`)
-  if (ms > MAX_MS) throw new UsageError(`${label}: ${show(value)} is longer than a timer can wait: at most ${MAX_MS} ms, a little under 25 days`)
+  if (ms > MAX_DURATION_MS)
+    throw new UsageError(`${label}: ${show(value)} is longer than a timer can wait: at most ${MAX_DURATION_MS} ms, a little under 25 days`)
   return Math.round(ms)
 }
 

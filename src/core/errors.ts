@@ -18,12 +18,13 @@ export interface ValidationIssue {
   readonly path?: readonly PropertyKey[]
 }
 
-type AnyErrorClass = abstract new (...args: never[]) => Error
+/** Any class of errors, whatever its constructor takes. */
+export type ErrorClass = abstract new (...args: never[]) => Error
 
 const brands = new WeakMap<object, symbol>()
 
 /** Gives a class its name and the brand by which `instanceof` knows its errors. */
-function brand(errorClass: AnyErrorClass, name: string): void {
+function brand(errorClass: ErrorClass, name: string): void {
   const symbol = Symbol.for(`cowait.error.${name}`)
   brands.set(errorClass, symbol)
   const hidden = { enumerable: false, configurable: true, writable: true }

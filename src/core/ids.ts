@@ -6,7 +6,9 @@ const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
 /** An id for a run of this name: a DNS label with a random end, `sum-of-squares-x7k2m9qd`. */
 export function createRunId(name: string): string {
-  const label = kebab(name).slice(0, MAX_LENGTH - RANDOM_LENGTH - 1).replace(/-$/, '')
+  const label = kebab(name)
+    .slice(0, MAX_LENGTH - RANDOM_LENGTH - 1)
+    .replace(/-$/, '')
   return `${label}-${randomText()}`
 }
 

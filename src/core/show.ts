@@ -10,7 +10,14 @@ export function show(value: unknown): string {
 
 function inspected(value: unknown): string {
   try {
-    return inspect(value, { depth: 1, breakLength: Infinity, compact: true, customInspect: false, maxArrayLength: 8, maxStringLength: MAX_LENGTH })
+    return inspect(value, {
+      depth: 1,
+      breakLength: Infinity,
+      compact: true,
+      customInspect: false,
+      maxArrayLength: 8,
+      maxStringLength: MAX_LENGTH,
+    })
   } catch {
     return `a value of type ${typeof value} that cannot be shown`
   }
