@@ -1,0 +1,159 @@
+/** From what came over the wire to the union of messages. Unknown types and fields are ignored, wrong ones are refused by name. */
+import { ProtocolError } from '../core/errors.ts'
+import type { RunOptions } from '../core/options.ts'
+import { parseRunOptions } from '../core/resolve-options.ts'
+import {
+  boolean,
+  count,
+  FieldFault,
+  id,
+  label,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  recordOf,
+  text,
+  upTo,
+  type Check,
+} from './checks.ts'
+import type { RawMessage } from './frames.ts'
+import type { Both, Down, RunListing, Up } from './messages.ts'
+import { parseEvent } from './parse-event.ts'
+import { cancelReason, errorSummary, outcome, status, taskRef, valueHeader } from './parse-shared.ts'
+
+type Shapes<M extends { readonly type: string }> = { readonly [T in M['type']]: Check<Extract<M, { readonly type: T }>> }
+type Message<M extends { readonly type: string }, T extends M['type']> = Extract<M, { readonly type: T }>
+
+/** Options come back in events, so they must not fill a frame alone. */
+const MAX_OPTIONS_BYTES = 1024 * 1024
+
+const runOptions: Check<RunOptions> = (value, field) => {
+  try {
+    const options = parseRunOptions(value)
+    const size = JSON.stringify(options).length
+    if (size <= MAX_OPTIONS_BYTES) return options
+    throw new FieldFault(`has "${field}" of ${size} bytes; at most ${MAX_OPTIONS_BYTES} are allowed`)
+  } catch (cause) {
+    if (cause instanceof FieldFault) throw cause
+    throw new FieldFault(`has wrong "${field}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
+const both: Shapes<Both> = {
+  chunk: object<Message<Both, 'chunk'>>({ type: oneOf('chunk'), run: id, stream: count, end: boolean, error: optional(upTo(4096)) }),
+  credit: object<Message<Both, 'credit'>>({ type: oneOf('credit'), run: id, stream: count, bytes: count }),
+  stop: object<Message<Both, 'stop'>>({ type: oneOf('stop'), run: id, stream: count }),
+}
+
+const up: Shapes<Up> = {
+  hello: object<Message<Up, 'hello'>>({
+    type: oneOf('hello'),
+    protocol: count,
+    role: oneOf('worker', 'client'),
+    runtime: object<Message<Up, 'hello'>['runtime']>({ name: label, version: label }),
+  }),
+  running: object<Message<Up, 'running'>>({ type: oneOf('running'), run: id }),
+  call: object<Message<Up, 'call'>>({
+    type: oneOf('call'),
+    run: id,
+    child: id,
+    task: taskRef,
+    options: runOptions,
+    shield: optional(boolean),
+    input: valueHeader,
+  }),
+  cancel: object<Message<Up, 'cancel'>>({ type: oneOf('cancel'), run: id, child: id, reason: cancelReason, kill: optional(boolean) }),
+  progress: object<Message<Up, 'progress'>>({
+    type: oneOf('progress'),
+    run: id,
+    value: number,
+    total: optional(number),
+    message: optional(upTo(4096)),
+  }),
+  done: object<Message<Up, 'done'>>({ type: oneOf('done'), run: id, value: valueHeader }),
+  fail: object<Message<Up, 'fail'>>({ type: oneOf('fail'), run: id, error: errorSummary, retryable: boolean, value: valueHeader }),
+  pong: object<Message<Up, 'pong'>>({ type: oneOf('pong') }),
+  follow: object<Message<Up, 'follow'>>({ type: oneOf('follow'), run: optional(id) }),
+  list: object<Message<Up, 'list'>>({ type: oneOf('list'), request: count }),
+  end: object<Message<Up, 'end'>>({ type: oneOf('end'), reason: cancelReason }),
+}
+
+const listing: Check<RunListing> = object<RunListing>({
+  id,
+  parent: nullable(id),
+  name: text,
+  task: taskRef,
+  status,
+  engine: text,
+  attempt: count,
+  createdAt: number,
+  startedAt: optional(number),
+})
+
+const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
+  welcome: object<Message<Down, 'welcome'>>({ type: oneOf('welcome'), protocol: count, worker: id, leaseMs: count }),
+  run: object<Message<Down, 'run'>>({
+    type: oneOf('run'),
+    run: id,
+    key: text,
+    attempt: count,
+    task: taskRef,
+    name: text,
+    code: object<Message<Down, 'run'>['code']>({ path: text, cwd: text, hash: text }),
+    env: recordOf(text),
+    flush: text,
+    input: valueHeader,
+  }),
+  cancel: object<Message<Down, 'cancel'>>({ type: oneOf('cancel'), run: id, reason: cancelReason, graceMs: number }),
+  status: object<Message<Down, 'status'>>({ type: oneOf('status'), run: id, child: id, status, attempt: count }),
+  settled: object<Message<Down, 'settled'>>({
+    type: oneOf('settled'),
+    run: id,
+    child: id,
+    status: outcome,
+    attempt: count,
+    error: optional(errorSummary),
+    value: optional(valueHeader),
+  }),
+  accepted: object<Message<Down, 'accepted'>>({ type: oneOf('accepted'), run: id }),
+  ping: object<Message<Down, 'ping'>>({ type: oneOf('ping') }),
+  runs: object<Message<Down, 'runs'>>({ type: oneOf('runs'), request: count, runs: list(listing), more: optional(boolean) }),
+  refused: object<Message<Down, 'refused'>>({
+    type: oneOf('refused'),
+    request: optional(count),
+    code: oneOf('PROTOCOL', 'USAGE'),
+    message: text,
+  }),
+}
+
+const event: Check<Message<Down, 'event'> | undefined> = (value) => {
+  const parsed = parseEvent((value as RawMessage)['event'], 'event')
+  return parsed && { type: 'event', event: parsed }
+}
+
+const allUp: Readonly<Record<string, Check<Up | Both | undefined>>> = { ...both, ...up }
+const allDown: Readonly<Record<string, Check<Down | Both | undefined>>> = { ...both, ...down, event }
+
+/** A message from a worker or a client. Undefined: its type is unknown and it is to be ignored. Throws a `ProtocolError`. */
+export function parseUp(raw: RawMessage): Up | Both | undefined {
+  return parse(raw, allUp)
+}
+
+/** A message from the supervisor. Undefined: its type is unknown and it is to be ignored. Throws a `ProtocolError`. */
+export function parseDown(raw: RawMessage): Down | Both | undefined {
+  return parse(raw, allDown)
+}
+
+function parse<M>(raw: RawMessage, shapes: Readonly<Record<string, Check<M | undefined>>>): M | undefined {
+  const check = Object.hasOwn(shapes, raw.type) ? shapes[raw.type] : undefined
+  try {
+    return check?.(raw, '')
+  } catch (cause) {
+    if (cause instanceof FieldFault)
+      throw new ProtocolError(`Message "${raw.type}" ${cause.message}.`, cause.cause === undefined ? {} : { cause: cause.cause })
+    throw cause
+  }
+}
