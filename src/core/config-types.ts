@@ -1,0 +1,47 @@
+import type { TaskOptions } from './options.ts'
+
+export type EngineName = 'process' | 'docker' | 'kubernetes'
+
+/** What an engine understands beyond the options of tasks. Each engine refuses what it does not have. */
+export interface EngineSettings {
+  /** Docker: `unix:///var/run/docker.sock`, `tcp://build:2376`, `ssh://me@build`. */
+  host?: string | undefined
+  /** A context of the docker or kubectl command line. */
+  context?: string | undefined
+  /** Kubernetes. */
+  namespace?: string | undefined
+  /** When an image is pulled: where it is missing (unless told), at its first use in a run tree, or never. */
+  pull?: 'missing' | 'always' | 'never' | undefined
+  /** The name of a network, `bridge`, `host` or `none`. */
+  network?: string | undefined
+  /** `name`, `1000` or `1000:1000`. */
+  user?: string | undefined
+  /** `name:address`. */
+  extraHosts?: string[] | undefined
+  /** `linux/arm64`. */
+  platform?: string | undefined
+  /** Processes and threads in one container. */
+  pidsLimit?: number | undefined
+  /** Working directory of tasks: absolute, or relative to the project's root. */
+  workdir?: string | undefined
+}
+
+/** Where runs go, and the options of all tasks; what a task's definition says goes before them. */
+export interface Target extends TaskOptions, EngineSettings {
+  /** `process` unless told; `cowait run` takes Docker where it answers. */
+  engine?: EngineName | undefined
+}
+
+/** What `cowait.config.ts` exports as its default. */
+export interface CowaitConfig extends Target {
+  /** How many runs of a run tree take a place at once; from cores and memory unless told. */
+  concurrency?: number | undefined
+  /** Folders, relative to the project's root, in which `cowait run NAME` looks for tasks too. */
+  tasks?: string[] | undefined
+  /** Files with `NAME=value` lines for the environment of tasks, relative to the project's root. */
+  envFile?: string | string[] | undefined
+  /** The cluster of runs that name none. */
+  defaultCluster?: string | undefined
+  /** Named targets, for `--cluster NAME`. */
+  clusters?: Record<string, Target> | undefined
+}

@@ -1,0 +1,274 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, posix, relative } from 'node:path'
+import { UsageError } from '../core/errors.ts'
+import { analyse } from './analyse.ts'
+import type { Analysis } from './analysis.ts'
+import { type CacheFolder, readJson, writeWhole } from './cache-folder.ts'
+import { toSlashes } from './folders.ts'
+import { folderOfFile } from './ignore-rules.ts'
+import { link } from './link.ts'
+import { moduleNameIn } from './module-name.ts'
+import { hasObject, putObject, sha256 } from './objects.ts'
+import { PACKAGE_NAME } from './package-root.ts'
+import { Packages } from './packages.ts'
+import type { ProjectPlace } from './project.ts'
+import { Resolver, type Target } from './resolver.ts'
+import { type Scan, isSameStamp } from './scan.ts'
+import { type Loader, loaderOf } from './source.ts'
+import { Transformer } from './transformer.ts'
+import { type CompiledFile, type IndexedFile, type TreeIndex, compilerVersion, isSettled, isWatchedSame } from './tree-index.ts'
+import { Tsconfigs } from './tsconfig.ts'
+
+export interface CompilationOptions {
+  readonly cache: CacheFolder
+  readonly place: ProjectPlace
+  /** The files to begin with; what they import from elsewhere in the tree's root is added. */
+  readonly scan: Scan
+  readonly known: TreeIndex | undefined
+  readonly scannedAtMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+export interface CompilationResult {
+  readonly files: Record<string, IndexedFile>
+  readonly layout: string
+  readonly configs: readonly string[]
+  /** Absolute paths of configs outside of the tree's root, there or not. */
+  readonly configsElsewhere: readonly string[]
+}
+
+interface Targets {
+  readonly import: Map<string, Target>
+  readonly require: Map<string, Target>
+}
+
+/** A code file on its way: taken over from the last time, or analysed and to be linked once all files are known. */
+type Work =
+  | { readonly type: 'kept'; readonly compiled: CompiledFile }
+  | { readonly type: 'analysed'; readonly text: string; readonly analysis: Analysis; readonly targets: Targets }
+
+/** One pass over all files: what is unchanged is taken over, the rest is read, compiled, linked and kept. */
+export class Compilation implements AsyncDisposable {
+  readonly #options: CompilationOptions
+  readonly #transformer: Transformer = new Transformer()
+  readonly #packages: Packages = new Packages()
+  readonly #tsconfigs: Tsconfigs = new Tsconfigs()
+  readonly #resolver: Resolver
+  readonly #hashes: Map<string, string> = new Map()
+  /** Each file is read once: what is hashed, compiled and kept is the same, also while somebody writes to it. */
+  readonly #contents: Map<string, Buffer> = new Map()
+  readonly #work: Map<string, Work> = new Map()
+
+  constructor(options: CompilationOptions) {
+    this.#options = options
+    this.#resolver = new Resolver(options.place.treeRoot)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transformer[Symbol.asyncDispose]()
+  }
+
+  async run(): Promise<CompilationResult> {
+    const { known } = this.#options
+    const canKeep = known !== undefined && isWatchedSame(known) && known.configs.every((path) => this.#isUnchanged(path))
+    await this.#workThrough(canKeep)
+    let layout = this.#layout()
+    if (canKeep && layout !== known.layout) {
+      this.#work.clear()
+      await this.#workThrough(false)
+      layout = this.#layout()
+    }
+    const files: Record<string, IndexedFile> = {}
+    for (const [path, { stamp, mode }] of this.#options.scan.files) {
+      const work = this.#work.get(path)
+      const compiled = work && this.#finish(path, work)
+      const content = { sha256: this.#hash(path), size: this.#contents.get(path)?.length ?? stamp[0], isExecutable: mode === 0o755 }
+      if (compiled?.path !== path && !hasObject(this.#options.cache, content)) putObject(this.#options.cache, content, this.#read(path))
+      files[path] = { stamp, mode, size: content.size, sha256: content.sha256, ...(compiled && { compiled }) }
+    }
+    return { files, layout, configs: this.#configs(canKeep), configsElsewhere: this.#configsElsewhere(canKeep) }
+  }
+
+  /** The text of a file of the tree. */
+  textOf(path: string): string {
+    return this.#read(path).toString('utf8')
+  }
+
+  /** Takes every code file to where it can be linked, and those that they import from outside of the project's folder. */
+  async #workThrough(mayKeep: boolean): Promise<void> {
+    for (;;) {
+      this.#options.signal?.throwIfAborted()
+      const pending = [...this.#options.scan.files.keys()].filter((path) => !this.#work.has(path) && loaderOf(path))
+      if (pending.length === 0) return
+      const works = await Promise.all(
+        pending.map(async (path) => [path, (mayKeep && this.#kept(path)) || (await this.#analysed(path))] as const),
+      )
+      for (const [path, work] of works) this.#work.set(path, work)
+      for (const [, work] of works) for (const path of importsOf(work)) this.#include(path)
+    }
+  }
+
+  #kept(path: string): Work | undefined {
+    const compiled = this.#options.known?.files[path]?.compiled
+    if (!compiled || !this.#isUnchanged(path)) return undefined
+    const content = { ...compiled, isExecutable: compiled.path === path && this.#options.scan.files.get(path)?.mode === 0o755 }
+    return hasObject(this.#options.cache, content) ? { type: 'kept', compiled } : undefined
+  }
+
+  async #analysed(path: string): Promise<Work> {
+    const { treeRoot } = this.#options.place
+    const text = this.textOf(path)
+    const file = join(treeRoot, path)
+    const { type } = this.#packages.of(file)?.file ?? {}
+    const source = {
+      path,
+      text,
+      loader: loaderOf(path) as Loader,
+      packageType: type === 'module' || type === 'commonjs' ? type : undefined,
+      options: loaderOf(path) === 'js' ? {} : this.#tsconfigs.optionsFor(file),
+    } as const
+    const key = sha256(JSON.stringify([compilerVersion(), { ...source, text: this.#hash(path) }]))
+    const stored = join(this.#options.cache.analyses, key)
+    let analysis = readJson(stored) as Analysis | undefined
+    if (!analysis) {
+      analysis = await analyse(source, this.#transformer)
+      writeWhole(stored, JSON.stringify(analysis))
+    }
+    const imports = analysis.imports.filter(({ kind }) => kind !== 'computed').map(({ specifier }) => specifier)
+    return {
+      type: 'analysed',
+      text,
+      analysis,
+      targets: { import: this.#resolve(path, imports, 'import'), require: this.#resolve(path, analysis.requires, 'require') },
+    }
+  }
+
+  #resolve(importer: string, specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> {
+    const targets = new Map<string, Target>()
+    for (const specifier of new Set(specifiers)) {
+      const isOurs = specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)
+      const target = isOurs ? this.#ourselves(importer, specifier, kind) : this.#resolver.resolve(importer, specifier, kind)
+      if (target) targets.set(specifier, target)
+    }
+    return targets
+  }
+
+  /** Our own package stays a package, and is linked into the tree. In our own repository its name means the repository, so it is named by its path. */
+  #ourselves(importer: string, specifier: string, kind: 'import' | 'require'): Target | undefined {
+    const { treeRoot } = this.#options.place
+    const own = this.#packages.of(join(treeRoot, importer))
+    if (own?.file.name !== PACKAGE_NAME) return undefined
+    const target = this.#resolver.resolve(importer, specifier, kind)
+    if (target?.type !== 'inside') return undefined
+    return { ...target, path: `node_modules/${PACKAGE_NAME}/${toSlashes(relative(own.folder, join(treeRoot, target.path)))}` }
+  }
+
+  /** Adds an imported file to the tree, with its package where that lies beside the project: a linked one of the workspace. */
+  #include(path: string): void {
+    const { scan, place } = this.#options
+    if (scan.files.has(path) || path.split('/').includes('node_modules')) return
+    const found = this.#packages.of(join(place.treeRoot, path))
+    const folder = found && toSlashes(relative(place.treeRoot, found.folder))
+    if (folder && !folder.startsWith('..') && !scan.folders.has(folder)) {
+      scan.addFolder(folder)
+      scan.addPackageFiles(folder)
+    }
+    scan.addFile(path)
+  }
+
+  #finish(path: string, work: Work): CompiledFile {
+    if (work.type === 'kept') return work.compiled
+    const { cache, place, scan } = this.#options
+    const { analysis, targets, text } = work
+    const module = moduleNameIn(place, path, scan.files)
+    const linked = link(analysis, { path, text, module, targets, compiledPath: (source) => this.#compiledPath(source) })
+    const compiledPath = this.#compiledPath(path)
+    if (compiledPath !== path && scan.files.has(compiledPath)) {
+      throw new UsageError(`${compiledPath} stands where the compiled form of ${path} goes. Rename it, or list it in .cowaitignore.`)
+    }
+    const content = {
+      sha256: sha256(linked.code),
+      size: Buffer.byteLength(linked.code),
+      isExecutable: compiledPath === path && scan.files.get(path)?.mode === 0o755,
+    }
+    if (!hasObject(cache, content)) putObject(cache, content, linked.code)
+    return {
+      path: compiledPath,
+      module,
+      sha256: content.sha256,
+      size: content.size,
+      imports: importsOf(work),
+      jsonModules: linked.jsonModules,
+      usesRuntime: linked.usesRuntime,
+      ...(linked.problem && { problem: linked.problem }),
+    }
+  }
+
+  #compiledPath(source: string): string {
+    const work = this.#work.get(source)
+    if (!work) return source
+    if (work.type === 'kept') return work.compiled.path
+    return work.analysis.isBeside ? `${source}${work.analysis.format === 'esm' ? '.mjs' : '.cjs'}` : source
+  }
+
+  /** Two passes with one layout link a file in the same way. */
+  #layout(): string {
+    const paths = [...this.#options.scan.files.keys()].sort().map((path) => [path, this.#compiledPath(path)])
+    return sha256(JSON.stringify(paths))
+  }
+
+  #configs(areKept: boolean): string[] {
+    const { place, scan, known } = this.#options
+    const named = [...scan.files.keys()].filter((path) => /^(?:package|[tj]sconfig.*)\.json$/.test(basename(path)))
+    const read = this.#tsconfigs.paths().map((path) => toSlashes(relative(place.treeRoot, path)))
+    return [...new Set([...named, ...read.filter((path) => scan.files.has(path)), ...(areKept ? (known?.configs ?? []) : [])])].sort()
+  }
+
+  /** Those that no scanned folder or file stands for. */
+  #configsElsewhere(areKept: boolean): string[] {
+    const { place, scan, known } = this.#options
+    const isScanned = (path: string): boolean => {
+      const below = toSlashes(relative(place.treeRoot, path))
+      return scan.files.has(below) || scan.folders.has(folderOfFile(below))
+    }
+    return [...(areKept ? Object.keys(known?.watched ?? {}) : []), ...this.#tsconfigs.paths().filter((path) => !isScanned(path))]
+  }
+
+  #isUnchanged(path: string): boolean {
+    return this.#options.scan.files.has(path) && this.#options.known?.files[path]?.sha256 === this.#hash(path)
+  }
+
+  #hash(path: string): string {
+    const hashed = this.#hashes.get(path) ?? this.#hashByStamp(path) ?? sha256(this.#read(path))
+    this.#hashes.set(path, hashed)
+    return hashed
+  }
+
+  #hashByStamp(path: string): string | undefined {
+    const { known, scan } = this.#options
+    const last = known?.files[path]
+    if (!known || !last || !isSettled(last.stamp, known.scannedAtMs)) return undefined
+    return isSameStamp(last.stamp, scan.files.get(path)?.stamp) ? last.sha256 : undefined
+  }
+
+  #read(path: string): Buffer {
+    const known = this.#contents.get(path)
+    if (known) return known
+    const file = join(this.#options.place.treeRoot, path)
+    try {
+      const bytes = readFileSync(file)
+      this.#contents.set(path, bytes)
+      return bytes
+    } catch (error) {
+      const { code = String(error) } = error as NodeJS.ErrnoException
+      const advice = existsSync(dirname(file)) ? 'If no task needs it, list it in .cowaitignore.' : 'Its folder is gone; start again.'
+      throw new UsageError(`${file} cannot be read (${code}). ${advice}`, { cause: error })
+    }
+  }
+}
+
+function importsOf(work: Work): readonly string[] {
+  if (work.type === 'kept') return work.compiled.imports
+  const targets = [...work.targets.import.values(), ...work.targets.require.values()]
+  return [...new Set(targets.flatMap((target) => (target.type === 'inside' && target.path !== '' ? [posix.normalize(target.path)] : [])))]
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import type { Tree } from '../core/tree.ts'
+import { type CacheFolder, withCache } from './cache-folder.ts'
+import { ownPackage, PACKAGE_NAME } from './package-root.ts'
+import type { Problem } from './problem.ts'
+import { type ProjectPlace, projectPath } from './project.ts'
+import { type TreePlan, isTreeIntact, publishTree, treeFolder } from './publish-tree.ts'
+import { type TreeIndex, filesOf, isCurrent, readIndex, writeIndex } from './tree-index.ts'
+import { markUse, prune } from './tree-uses.ts'
+
+/** The user's program as workers run it. */
+export interface CompiledTree extends Tree {
+  /** Files that throw when they are imported, because they are no code or import what cannot come along. */
+  readonly problems: readonly Problem[]
+  /** By module name: the user's file and the one that runs, relative to the tree's root. */
+  readonly modules: ReadonlyMap<string, { readonly source: string; readonly compiled: string }>
+  /** The folder for what is known of this project beside its trees. */
+  readonly cacheFolder: string
+}
+
+/**
+ * Compiles a project file by file and puts it into place as a tree. An unchanged project costs the reading of its files'
+ * times. Throws a `UsageError` for a project that is too large or cannot be read; a file with a mistake is a `problem`.
+ */
+export async function compileProject(project: ProjectPlace, signal?: AbortSignal): Promise<CompiledTree> {
+  signal?.throwIfAborted()
+  return await withCache(project.treeRoot, async (cache) => {
+    const known = readIndex(cache, project)
+    const isUnchanged = known !== undefined && isCurrent(known, project.treeRoot)
+    if (isUnchanged && isTreeIntact(cache, planOf(project, known))) {
+      markUse(cache, known.hash)
+      return treeOf(cache, project, known)
+    }
+    const { buildTree } = await import('./build-tree.ts')
+    const index = await buildTree(cache, project, known, signal)
+    const plan = planOf(project, index)
+    // In use from before it is there, so that nobody prunes it in between.
+    markUse(cache, index.hash)
+    if (!isTreeIntact(cache, plan)) {
+      publishTree(cache, plan)
+      prune(cache)
+    }
+    writeIndex(cache, project, index)
+    return treeOf(cache, project, index)
+  })
+}
+
+function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }: TreeIndex): TreePlan {
+  const links = new Map([[`node_modules/${PACKAGE_NAME}`, ownPackage().root]])
+  for (const folder of installs) if (folder !== '') links.set(`${folder}/node_modules`, join(treeRoot, folder, 'node_modules'))
+  return { hash, files: filesOf(files, generated), links }
+}
+
+function treeOf(cache: CacheFolder, place: ProjectPlace, { hash, files, generated }: TreeIndex): CompiledTree {
+  const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
+  const project = projectPath(place)
+  return {
+    hash,
+    files: filesOf(files, generated),
+    directory: treeFolder(cache, hash),
+    root: place.treeRoot,
+    ...(project === '' ? {} : { project }),
+    problems: compiled.flatMap(([, { problem }]) => problem ?? []),
+    modules: new Map(compiled.map(([source, { module, path }]) => [module, { source, compiled: path }])),
+    cacheFolder: cache.path,
+  }
+}

@@ -1,0 +1,1 @@
+export type { CowaitConfig, Target } from '../core/config-types.ts'

@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import { CowaitError, RemoteError, UsageError } from '../core/errors.ts'
+import type { RunOptions } from '../core/options.ts'
+import { readJson, writeWhole } from './cache-folder.ts'
+import type { CompiledTree } from './compile-project.ts'
+import type { JsonSchema } from './json-schema.ts'
+import { didYouMean } from './nearest.ts'
+import { ownPackage } from './package-root.ts'
+import { problemText } from './problem.ts'
+import { inUserPaths } from './user-paths.ts'
+
+/** One exported task, as data. */
+export interface TaskDescription {
+  readonly export: string
+  /** The n-th task (from 0) created while its file loaded. */
+  readonly ordinal: number
+  /** The label for ids and logs. */
+  readonly name: string
+  /** What its definition says, in plain units. */
+  readonly options: RunOptions
+  readonly description?: string
+  /** Absent where there is no schema, or where it cannot be said as JSON Schema. */
+  readonly input?: JsonSchema
+  readonly output?: JsonSchema
+}
+
+export type DescribeAnswer =
+  | { readonly tasks: readonly TaskDescription[] }
+  | { readonly error: { readonly name: string; readonly message: string; readonly stack?: string } }
+
+export interface DescribeOptions {
+  readonly signal?: AbortSignal
+  /** The environment that the module loads in; this process's own unless told. */
+  readonly env?: NodeJS.ProcessEnv
+  /** For loading the module; 20 s unless told. */
+  readonly timeoutMs?: number
+}
+
+/**
+ * The tasks that a module exports; none is not an error. Asked of the module itself, in a process of its own, once for each version
+ * of the program. Throws a `CowaitError` with the code `TASK_NOT_LOADED` for a module that throws, hangs or is no code; its
+ * `cause` has the stack in the user's own lines.
+ */
+export async function describe(tree: CompiledTree, module: string, options: DescribeOptions = {}): Promise<readonly TaskDescription[]> {
+  const file = await fileOf(tree, module)
+  const cached = join(tree.cacheFolder, 'described', `${tree.hash}-${createHash('sha256').update(module).digest('hex').slice(0, 16)}.json`)
+  const known = readJson(cached) as readonly TaskDescription[] | undefined
+  if (known) return known
+  const answer = await ask(tree, module, file, options)
+  if ('error' in answer) throw notLoaded(tree, module, answer.error)
+  writeWhole(cached, JSON.stringify(answer.tasks))
+  return answer.tasks
+}
+
+async function fileOf(tree: CompiledTree, module: string): Promise<string> {
+  if (module.startsWith('pkg:')) {
+    const { Resolver } = await import('./resolver.ts')
+    const found = new Resolver(tree.root).resolve(`${tree.project ?? '.'}/x.mjs`, module.slice('pkg:'.length), 'import')
+    if (found?.type === 'package') return found.path
+    throw new UsageError(`There is no package ${module.slice('pkg:'.length)} installed in ${tree.root}.`)
+  }
+  const place = tree.modules.get(module)
+  if (!place) {
+    const hint = didYouMean(module, tree.modules.keys())
+    throw new UsageError(
+      `${module} is not a module of the program in ${tree.root}: no such file, or one that .gitignore or .cowaitignore leaves out.${hint}`,
+    )
+  }
+  const problem = tree.problems.find(({ path }) => path === place.source)
+  if (problem) throw new CowaitError('TASK_NOT_LOADED', problemText(problem))
+  return join(tree.directory, place.compiled)
+}
+
+/**
+ * Ends the whole process group as soon as this process lets go of descriptor 4, whether it is done or dead:
+ * what a module starts, or does without end, while it loads must not stay behind.
+ */
+const GUARDED = '(exec 3>&-; cat <&4 >/dev/null 2>&1; kill -9 0) >/dev/null 2>&1 & exec "$@" 4<&-'
+
+async function ask(
+  tree: CompiledTree,
+  module: string,
+  file: string,
+  { signal, env = process.env, timeoutMs = 20_000 }: DescribeOptions,
+): Promise<DescribeAnswer> {
+  signal?.throwIfAborted()
+  const program = join(ownPackage().root, 'dist', 'describe.js')
+  const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', process.execPath, program, pathToFileURL(file).href], {
+    cwd: join(tree.root, tree.project ?? '.'),
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  const [, out, err, answer, guard] = child.stdio
+  const printed = tail(out as Readable, err as Readable)
+  const said = collect(answer as Readable)
+  guard?.on('error', () => undefined)
+  const release = (): void => void guard?.destroy()
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    release()
+  }, timeoutMs)
+  signal?.addEventListener('abort', release, { once: true })
+  try {
+    const closed = once(child, 'close')
+    const [code, exitSignal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    release()
+    await closed
+    signal?.throwIfAborted()
+    const text = await said
+    if (text !== '') return JSON.parse(text) as DescribeAnswer
+    const how = isLate
+      ? `did not load within ${timeoutMs / 1000} s`
+      : `ended the process while it loaded (${exitSignal ?? `exit code ${code}`})`
+    const lines = printed()
+    return { error: { name: 'Error', message: `${module} ${how}.${lines === '' ? '' : ` It printed:\n${lines}`}` } }
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', release)
+    release()
+  }
+}
+
+function notLoaded(
+  tree: CompiledTree,
+  module: string,
+  error: { readonly name: string; readonly message: string; readonly stack?: string },
+): CowaitError {
+  const source = tree.modules.get(module)?.source ?? module
+  const message = inUserPaths(error.message, tree)
+  const cause = new RemoteError(message, { name: error.name, ...(error.stack !== undefined && { stack: inUserPaths(error.stack, tree) }) })
+  return new CowaitError('TASK_NOT_LOADED', `${source} could not be loaded: ${error.name}: ${message}`, { cause })
+}
+
+async function collect(stream: Readable): Promise<string> {
+  let text = ''
+  stream.setEncoding('utf8')
+  for await (const part of stream) text += part
+  return text
+}
+
+/** Reads all that is printed, and keeps the end of it. */
+function tail(...streams: Readable[]): () => string {
+  let kept = ''
+  for (const stream of streams) stream.setEncoding('utf8').on('data', (part: string) => (kept = (kept + part).slice(-4000)))
+  return () => kept.trim().split('\n').slice(-20).join('\n')
+}

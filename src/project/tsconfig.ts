@@ -1,0 +1,57 @@
+import { dirname } from 'node:path'
+import { getTsconfig } from 'get-tsconfig'
+import { UsageError } from '../core/errors.ts'
+
+/** The part of `compilerOptions` that changes what a file becomes. */
+export type CompilerOptions = Readonly<Record<string, unknown>>
+
+const RELEVANT = [
+  'alwaysStrict',
+  'experimentalDecorators',
+  'importsNotUsedAsValues',
+  'jsx',
+  'jsxFactory',
+  'jsxFragmentFactory',
+  'jsxImportSource',
+  'preserveValueImports',
+  'strict',
+  'target',
+  'useDefineForClassFields',
+  'verbatimModuleSyntax',
+]
+
+/** Reads the nearest `tsconfig.json` of each folder once, and knows which files it looked for. */
+export class Tsconfigs {
+  readonly #reads: Map<string, unknown> = new Map()
+  readonly #byFolder: Map<string, CompilerOptions> = new Map()
+
+  /** The options for a file. Throws a `UsageError` for a config that cannot be read. */
+  optionsFor(file: string): CompilerOptions {
+    const folder = dirname(file)
+    const known = this.#byFolder.get(folder)
+    if (known) return known
+    const options = this.#read(folder)
+    this.#byFolder.set(folder, options)
+    return options
+  }
+
+  /** Absolute paths of all files that were looked for, there or not. */
+  paths(): string[] {
+    return [...new Set([...this.#reads.keys()].map((key) => key.replace(/^[A-Za-z]+:/, '').replace(/:utf8$/, '')))]
+  }
+
+  #read(folder: string): CompilerOptions {
+    try {
+      const written: Readonly<Record<string, unknown>> = getTsconfig(folder, 'tsconfig.json', this.#reads)?.config.compilerOptions ?? {}
+      const relevant = Object.fromEntries(RELEVANT.filter((name) => name in written).map((name) => [name, written[name]]))
+      return { ...relevant, jsx: runnableJsx(written['jsx']) }
+    } catch (error) {
+      throw new UsageError(`The tsconfig.json of ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
+
+/** Workers run JavaScript: JSX that a config leaves for later tools is compiled here. */
+function runnableJsx(jsx: unknown): unknown {
+  return typeof jsx === 'string' && /^react(?:-jsx(?:dev)?)?$/i.test(jsx) ? jsx : 'react-jsx'
+}
