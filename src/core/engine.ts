@@ -1,0 +1,118 @@
+/**
+ * What an engine is: it starts workers and makes them gone. It knows processes, containers or pods, and nothing of runs,
+ * queues or retries. An engine reports a failure by throwing an `EngineError`; it never logs and returns.
+ */
+import type { Duplex } from 'node:stream'
+import type { Tree, TreeRef } from './tree.ts'
+
+export type WorkerId = string
+export type SupervisorId = string
+
+/** What an engine can do; asked before anything starts. What is missing here is refused, never ignored in silence. */
+export interface Capabilities {
+  /** A worker that does not cooperate (a busy loop) can be ended. */
+  readonly kill: boolean
+  /** Raw prints of a worker and of its subprocesses are captured. */
+  readonly output: boolean
+  readonly image: boolean
+  /** `enforced`: the limit holds. `best-effort`: a hint, with one notice. */
+  readonly limits: 'enforced' | 'best-effort'
+  readonly gpu: boolean
+  readonly volumes: boolean
+  readonly ports: boolean
+  readonly exec: boolean
+  /** The channel may half-open without either side noticing, so workers need a lease (see lease.ts). */
+  readonly lease: boolean
+}
+
+export interface Resources {
+  /** Thousandths of a core. */
+  readonly cpuMillis?: number
+  /** Guaranteed, in bytes. */
+  readonly memoryRequest?: number
+  /** Upper limit, in bytes. */
+  readonly memoryLimit?: number
+  readonly gpu?: { readonly count: number; readonly kind?: string }
+}
+
+/** A folder inside the worker and what stands behind it. `path` is absolute, inside the worker. */
+export type Mount =
+  | { readonly path: string; readonly bind: string; readonly readOnly: boolean }
+  | { readonly path: string; readonly volume: string; readonly readOnly: boolean }
+  | { readonly path: string; readonly tmpfsBytes: number }
+
+/** Everything an engine needs to start a worker: pure data, nothing secret (inputs and variables travel on the channel). */
+export interface WorkerSpec {
+  readonly id: WorkerId
+  readonly owner: SupervisorId
+  /** The name of the run it is started for, a DNS label; for people who look at the engine from outside. */
+  readonly name: string
+  readonly image?: string
+  readonly code: TreeRef
+  readonly resources: Resources
+  readonly mounts: readonly Mount[]
+  /** Port inside the worker to port on the engine's host; 0 takes any free one. */
+  readonly ports: Readonly<Record<number, number>>
+  readonly labels: Readonly<Record<string, string>>
+  /** What only this engine understands (network, user, platform, pull ...), checked by `Engine.check`. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** Where a start stands, for people: `pulling node:24-slim 40 %`, `no node fits`. */
+export interface StartPhase {
+  readonly phase: 'preparing' | 'pulling' | 'creating' | 'waiting' | 'booting'
+  readonly detail?: string
+  /** 0 to 1, where the engine knows. */
+  readonly fraction?: number
+}
+
+export interface Exit {
+  readonly how: 'exited' | 'killed' | 'out-of-memory' | 'removed' | 'lost'
+  readonly code?: number
+  readonly signal?: string
+  /** The engine's own words, where it has any: `limit 64 MiB, peak 64 MiB`. */
+  readonly detail?: string
+}
+
+/** A worker that was started. Its channel is the only way to talk to it. */
+export interface Worker {
+  readonly id: WorkerId
+  /** The protocol's bytes. Ends when the worker is gone. */
+  readonly channel: Duplex
+  /** Raw bytes that the worker and its subprocesses printed, in order; ends when the last writer is gone. */
+  readonly output: AsyncIterable<Uint8Array>
+  /** Settles when the worker's own process has ended; never rejects. */
+  readonly exited: Promise<Exit>
+  stats?(): Promise<{ cpuSeconds: number; memoryBytes: number }>
+}
+
+export interface WorkerFilter {
+  readonly owner?: SupervisorId
+  readonly id?: WorkerId
+}
+
+export interface WorkerInfo {
+  readonly id: WorkerId
+  readonly owner: SupervisorId
+  readonly name: string
+  readonly createdAt: number
+}
+
+export interface Engine {
+  readonly name: string
+  readonly capabilities: Capabilities
+  /** Throws a `UsageError` that names the setting which this engine cannot honour. Starts nothing. */
+  check(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>): void
+  /** Makes a tree of files available to workers. Idempotent, by hash. */
+  provide(tree: Tree, signal: AbortSignal): Promise<TreeRef>
+  /** Starts a worker. Rejects with an `EngineError` that names the cause; then nothing is left of it. */
+  start(spec: WorkerSpec, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<Worker>
+  /** Workers that this engine still knows, by their labels: for `ps` and for sweeping. */
+  list(filter: WorkerFilter): Promise<WorkerInfo[]>
+  /** Makes a worker gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when nothing is left. */
+  remove(id: WorkerId, graceMs: number): Promise<void>
+  /** Removes what supervisors that are gone left behind; never what belongs to a living one. Answers how many workers went. */
+  sweep(): Promise<number>
+  /** Lets go of connections. Workers must be gone by then. */
+  close(): Promise<void>
+}
