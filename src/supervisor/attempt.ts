@@ -1,0 +1,248 @@
+/** One attempt of a run: a worker for it, the handshake, the run, its outcome, and that nothing is left of the worker. */
+import { randomBytes } from 'node:crypto'
+import type { CancelReason } from '../core/caller.ts'
+import type { Engine, Exit, Worker, WorkerSpec } from '../core/engine.ts'
+import type { ErrorSummary } from '../core/events.ts'
+import { ProtocolError } from '../core/errors.ts'
+import type { TreeRef } from '../core/tree.ts'
+import { Bodies } from '../protocol/bodies.ts'
+import { Channel } from '../protocol/channel.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
+import { parseUp } from '../protocol/parse.ts'
+import type { IncomingValue } from '../protocol/values.ts'
+import { bounded } from './bounded.ts'
+import { deliver } from './deliver.ts'
+import { lostError } from './endings.ts'
+import { Printed } from './printed.ts'
+import type { Owner } from './owner.ts'
+import type { Spool } from './spool.ts'
+import { startError } from './start-error.ts'
+import type { AttemptOutcome, PlainEvent, RunRecord, Settlement } from './tree-messages.ts'
+
+/** From a worker's boot until its function starts; a module that never finishes loading ends here. */
+const bootMs = 60_000
+/** For a worker to leave once its answer is accepted. */
+const leaveMs = 2_000
+/** Between SIGTERM and SIGKILL of a worker that has used up its grace. */
+const terminateMs = 300
+/** For what is still on its way when a worker has ended: the rest of its channel and output. */
+const restMs = 1_000
+
+export type CallerMessage = Extract<Up, { type: 'call' | 'cancel' }>
+
+export interface AttemptContext {
+  readonly engine: Engine
+  readonly spool: Spool
+  readonly leaseMs: number
+  /** The user's program as this engine's workers see it. */
+  code(signal: AbortSignal): Promise<TreeRef>
+  spec(run: RunRecord, code: TreeRef): WorkerSpec
+  emit(run: RunRecord, event: PlainEvent): void
+  running(run: RunRecord): void
+  ended(run: RunRecord, outcome: AttemptOutcome): void
+  /** Nothing is left of the worker. */
+  gone(run: RunRecord): void
+  /** A frame in which the worker acts as a caller. */
+  asCaller(run: RunRecord, message: CallerMessage, value: IncomingValue | undefined): void
+}
+
+export class Attempt implements Owner {
+  readonly #run: RunRecord
+  readonly #context: AttemptContext
+  readonly #starting = new AbortController()
+  readonly #flushToken = randomBytes(9).toString('base64url')
+  readonly #answer: Promise<void>
+  #markAnswered!: () => void
+  #outcome: AttemptOutcome | undefined
+  #code: TreeRef | undefined
+  #worker: Worker | undefined
+  #channel: Channel<Up | Both, Down | Both> | undefined
+  #bodies: Bodies<Up, Down> | undefined
+  #printed: Printed | undefined
+  #boot: NodeJS.Timeout | undefined
+  #ping: NodeJS.Timeout | undefined
+  #isAnswering = false
+
+  constructor(run: RunRecord, context: AttemptContext) {
+    this.#run = run
+    this.#context = context
+    this.#answer = new Promise((resolve) => (this.#markAnswered = resolve))
+  }
+
+  /** The attempt from its start until nothing is left of it; never rejects. */
+  async drive(): Promise<void> {
+    const worker = await this.#start()
+    if (worker) await this.#serve(worker)
+    this.#context.gone(this.#run)
+  }
+
+  /** The run is cancelled: a function that has started hears of it, anything earlier just ends. */
+  cancel(reason: CancelReason, graceMs: number): void {
+    if (this.#boot || !this.#channel) return this.kill()
+    this.#channel.send({ type: 'cancel', run: this.#run.id, reason, graceMs })
+  }
+
+  kill(): void {
+    this.#starting.abort()
+    if (this.#worker) void this.#remove(this.#worker, terminateMs)
+  }
+
+  /** A child's status, for the worker as its caller. */
+  status(child: RunRecord): void {
+    this.#channel?.send({ type: 'status', run: this.#run.id, child: child.id, status: child.status, attempt: child.attempt })
+  }
+
+  /** A child's end, for the worker as its caller. */
+  settled(child: RunRecord, settlement: Settlement): void {
+    if (this.#bodies) deliver(this.#bodies, this.#run.id, child, settlement)
+  }
+
+  async #start(): Promise<Worker | undefined> {
+    const { engine, spec } = this.#context
+    const signal = this.#starting.signal
+    try {
+      this.#code = await this.#context.code(signal)
+      signal.throwIfAborted()
+      const workerSpec = spec(this.#run, this.#code)
+      engine.check(workerSpec)
+      this.#context.emit(this.#run, { type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id })
+      const report = (phase: Extract<PlainEvent, { type: 'starting' }>['phase']): void =>
+        this.#context.emit(this.#run, { type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id, ...(phase ? { phase } : {}) })
+      const worker = await engine.start(workerSpec, signal, report)
+      this.#worker = worker
+      if (signal.aborted) void this.#remove(worker, 0)
+      return worker
+    } catch (error) {
+      if (!signal.aborted) this.#context.ended(this.#run, { type: 'lost', ...startError(this.#run, error) })
+      return undefined
+    }
+  }
+
+  async #serve(worker: Worker): Promise<void> {
+    this.#printed = new Printed(worker.output, (item) =>
+      this.#context.emit(this.#run, { type: 'log', attempt: this.#run.attempt, ...item }),
+    )
+    const channel = this.#openChannel(worker)
+    const first = await Promise.race([this.#answer, worker.exited, channel.closed])
+    if (!this.#outcome) await bounded(Promise.all([channel.closed, worker.exited]), first instanceof Error ? 0 : restMs)
+    if (this.#isAnswering) await bounded(this.#answer, restMs)
+    clearTimeout(this.#boot)
+    clearInterval(this.#ping)
+    if (this.#outcome) await this.#letLeave(worker, channel, this.#outcome)
+    else await this.#loseWorker(worker, channel)
+  }
+
+  async #letLeave(worker: Worker, channel: Channel<Up | Both, Down | Both>, outcome: AttemptOutcome): Promise<void> {
+    await bounded(this.#printed!.flushed(this.#flushToken), restMs)
+    channel.send({ type: 'accepted', run: this.#run.id })
+    this.#context.ended(this.#run, outcome)
+    await bounded(worker.exited, leaveMs)
+    await this.#remove(worker, 0)
+    await bounded(this.#printed!.ended, restMs)
+  }
+
+  async #loseWorker(worker: Worker, channel: Channel<Up | Both, Down | Both>): Promise<void> {
+    const hasLeft = await bounded(worker.exited, 0)
+    await this.#remove(worker, 0)
+    await bounded(this.#printed!.ended, restMs)
+    const fault = await channel.closed
+    const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? 'it closed its channel without an answer' }
+    const error =
+      fault instanceof ProtocolError ? this.#protocolError(fault) : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
+    this.#context.ended(this.#run, { type: 'lost', error, retryable: error.code !== 'PROTOCOL' })
+  }
+
+  #openChannel(worker: Worker): Channel<Up | Both, Down | Both> {
+    const channel = new Channel<Up | Both, Down | Both>(worker.channel, parseUp)
+    this.#channel = channel
+    this.#bodies = new Bodies(channel)
+    this.#boot = setTimeout(() => channel.fail(new Error(`it did not start its function within ${bootMs / 1_000} s`)), bootMs)
+    this.#bodies.start((message, value) => this.#receive(message, value))
+    const { leaseMs } = this.#context
+    channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, worker: worker.id, leaseMs })
+    if (leaseMs > 0) this.#ping = setInterval(() => channel.send({ type: 'ping' }), leaseMs / 3)
+    return channel
+  }
+
+  #receive(message: Up, value: IncomingValue | undefined): void {
+    if ('run' in message && message.run !== this.#run.id)
+      throw new ProtocolError(`The worker of run ${this.#run.id} spoke of run ${message.run}.`)
+    switch (message.type) {
+      case 'hello':
+        return this.#greet(message)
+      case 'running':
+        clearTimeout(this.#boot)
+        this.#boot = undefined
+        return this.#context.running(this.#run)
+      case 'progress':
+        return this.#context.emit(this.#run, { ...message, type: 'progress' })
+      case 'done':
+      case 'fail':
+        return void this.#takeAnswer(message, value)
+      case 'call':
+      case 'cancel':
+        return this.#context.asCaller(this.#run, message, value)
+      case 'pong':
+        return
+      case 'follow':
+      case 'list':
+      case 'end':
+        throw new ProtocolError(`The worker sent "${message.type}", which is for clients.`)
+      default:
+        message satisfies never
+    }
+  }
+
+  #greet(hello: Extract<Up, { type: 'hello' }>): void {
+    if (hello.protocol !== PROTOCOL_VERSION)
+      throw new ProtocolError(
+        `The worker speaks protocol ${hello.protocol}, this supervisor speaks ${PROTOCOL_VERSION}: use one version of cowait on both sides.`,
+      )
+    const { id, key, attempt, task, name, options, input } = this.#run
+    const { path, cwd, hash } = this.#code!
+    const sent = this.#bodies!.sendValue({
+      type: 'run',
+      run: id,
+      key,
+      attempt,
+      task,
+      name,
+      code: { path, cwd, hash },
+      env: options.env ?? {},
+      flush: this.#flushToken,
+      input,
+    })
+    void sent.then((fault) => fault && this.#channel?.fail(fault))
+  }
+
+  async #takeAnswer(message: Extract<Up, { type: 'done' | 'fail' }>, incoming: IncomingValue | undefined): Promise<void> {
+    if (this.#isAnswering || !incoming) return this.#channel!.fail(new ProtocolError('The worker answered twice.'))
+    this.#isAnswering = true
+    const value = await incoming.readInto(this.#context.spool.sink(message.value))
+    if (message.type === 'done') this.#outcome = { type: 'done', value }
+    else this.#outcome = { type: 'failed', error: message.error, value, retryable: message.retryable }
+    this.#markAnswered()
+  }
+
+  #remove(worker: Worker, graceMs: number): Promise<void> {
+    return this.#context.engine.remove(worker.id, graceMs)
+  }
+
+  #protocolError(fault: Error): ErrorSummary {
+    return {
+      code: 'PROTOCOL',
+      name: 'ProtocolError',
+      message: `${this.#run.id} was stopped: ${fault.message}`,
+      path: [{ id: this.#run.id, task: this.#run.name }],
+      lastLines: this.#printed!.lastLines,
+    }
+  }
+
+  /** Node says why it aborted only in what it prints. */
+  #explain(exit: Exit): Exit {
+    const text = this.#printed!.lastLines.join('\n')
+    if (exit.how !== 'out-of-memory' && /JavaScript heap out of memory/.test(text))
+      return { ...exit, how: 'out-of-memory', detail: 'JavaScript heap out of memory' }
+    return exit
+  }
+}

@@ -1,0 +1,112 @@
+/** A client on a channel: a script's own process that calls tasks, or another terminal that lists, follows and cancels. */
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import type { CancelReason } from '../core/caller.ts'
+import { ProtocolError } from '../core/errors.ts'
+import type { RunEvent } from '../core/events.ts'
+import { Bodies } from '../protocol/bodies.ts'
+import { Channel } from '../protocol/channel.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type RunListing, type Up } from '../protocol/messages.ts'
+import { parseUp } from '../protocol/parse.ts'
+import type { IncomingValue } from '../protocol/values.ts'
+import type { Calls } from './calls.ts'
+import { deliver } from './deliver.ts'
+import type { Owner } from './owner.ts'
+import type { RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
+
+/** A follower that is this far behind misses log lines, and is told how many. */
+const maxBehindBytes = 8 * 1024 * 1024
+
+export interface ClientContext {
+  readonly calls: Calls
+  readonly runs: ReadonlyMap<string, RunRecord>
+  apply(message: TreeMessage): void
+  subscribe(listener: (event: RunEvent) => void): () => void
+}
+
+export class Client implements Owner {
+  readonly id: string = `client-${randomBytes(6).toString('hex')}`
+  /** Resolves when the client has left, with what its runs are told. */
+  readonly ended: Promise<CancelReason>
+  readonly #context: ClientContext
+  readonly #channel: Channel<Up | Both, Down | Both>
+  readonly #bodies: Bodies<Up, Down>
+  readonly #stopFollowing: () => void
+  #followed: ((run: string) => boolean) | undefined
+  readonly #dropped = new Map<string, number>()
+
+  constructor(stream: Duplex, context: ClientContext) {
+    this.#context = context
+    this.#channel = new Channel(stream, parseUp)
+    this.#bodies = new Bodies(this.#channel)
+    this.#stopFollowing = context.subscribe((event) => this.#tell(event))
+    this.ended = this.#channel.closed.then((fault) => {
+      this.#stopFollowing()
+      return { code: 'TASK_CANCELLED', message: fault ? `its client was lost: ${fault.message}` : 'its client has left' }
+    })
+    this.#bodies.start((message, value) => this.#receive(message, value))
+    this.#channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, worker: this.id, leaseMs: 0 })
+  }
+
+  status(run: RunRecord): void {
+    this.#channel.send({ type: 'status', run: this.id, child: run.id, status: run.status, attempt: run.attempt })
+  }
+
+  settled(run: RunRecord, settlement: Settlement): void {
+    deliver(this.#bodies, this.id, run, settlement)
+  }
+
+  #receive(message: Up, value: IncomingValue | undefined): void {
+    switch (message.type) {
+      case 'hello':
+        if (message.protocol !== PROTOCOL_VERSION)
+          throw new ProtocolError(`The client speaks protocol ${message.protocol}, this supervisor speaks ${PROTOCOL_VERSION}.`)
+        return
+      case 'call':
+        return this.#context.calls.accept({ client: this.id, parent: null }, message, value)
+      case 'cancel':
+        return this.#context.calls.cancel(message.child, message.reason, message.kill ?? false)
+      case 'end':
+        return this.#context.apply({ type: 'client-ended', client: this.id, reason: message.reason })
+      case 'follow':
+        this.#followed = message.run === undefined ? () => true : (run) => this.#isBelow(run, message.run as string)
+        return
+      case 'list':
+        return this.#channel.send({
+          type: 'runs',
+          request: message.request,
+          runs: [...this.#context.runs.values()].map((run) => listing(run)),
+        })
+      case 'pong':
+        return
+      case 'running':
+      case 'progress':
+      case 'done':
+      case 'fail':
+        throw new ProtocolError(`A client sent "${message.type}", which is for workers.`)
+      default:
+        message satisfies never
+    }
+  }
+
+  #tell(event: RunEvent): void {
+    if (!this.#followed?.(event.run)) return
+    if (event.type === 'log' && this.#channel.bufferedBytes > maxBehindBytes) {
+      this.#dropped.set(event.run, (this.#dropped.get(event.run) ?? 0) + 1)
+      return
+    }
+    const lines = this.#dropped.get(event.run)
+    if (lines && this.#dropped.delete(event.run))
+      this.#channel.send({ type: 'event', event: { type: 'dropped', lines, run: event.run, seq: event.seq, at: event.at } })
+    this.#channel.send({ type: 'event', event })
+  }
+
+  #isBelow(run: string, root: string): boolean {
+    for (let id: string | null | undefined = run; id; id = this.#context.runs.get(id)?.parent) if (id === root) return true
+    return false
+  }
+}
+
+function listing({ id, parent, name, task, status, engine, attempt, createdAt, startedAt }: RunRecord): RunListing {
+  return { id, parent, name, task, status, engine, attempt, createdAt, ...(startedAt === undefined ? {} : { startedAt }) }
+}

@@ -1,0 +1,30 @@
+import type { RunEvent } from '../core/events.ts'
+import type { PlainEvent, RunRecord } from './tree-messages.ts'
+
+export type SettledEvent = Pick<Extract<RunEvent, { type: 'settled' }>, 'type' | 'status' | 'attempt' | 'output' | 'error'>
+export type CreatedEvent = Omit<Extract<RunEvent, { type: 'created' }>, 'run' | 'seq' | 'at'>
+export type UnnumberedEvent = Exclude<PlainEvent, { type: 'created' }> | CreatedEvent | SettledEvent | { readonly type: 'removed' }
+
+/** Gives each event its run, number and time, and tells whoever listens. A listener that throws stops nobody else. */
+export class EventLog {
+  readonly #listeners = new Set<(event: RunEvent) => void>()
+  readonly #numbers = new Map<string, number>()
+  readonly #clock: () => number
+
+  constructor(clock: () => number) {
+    this.#clock = clock
+  }
+
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  emit(run: RunRecord, event: UnnumberedEvent): void {
+    const seq = this.#numbers.get(run.id) ?? 0
+    this.#numbers.set(run.id, seq + 1)
+    if (event.type === 'removed') this.#numbers.delete(run.id)
+    const whole = { ...event, run: run.id, seq, at: this.#clock() } as RunEvent
+    for (const listener of this.#listeners) listener(whole)
+  }
+}

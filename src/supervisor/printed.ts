@@ -1,0 +1,48 @@
+import { OutputLines, type OutputItem } from '../protocol/output.ts'
+
+const keptLines = 20
+
+/** What a worker prints: always drained, told line by line, with the last lines kept for the case that the worker is lost. */
+export class Printed {
+  /** Resolves when the last writer is gone; never rejects. */
+  readonly ended: Promise<void>
+  readonly #last: string[] = []
+  readonly #marks = new Set<string>()
+  #onMark: (() => void) | undefined
+
+  constructor(output: AsyncIterable<Uint8Array>, tell: (item: Extract<OutputItem, { text: string }>) => void) {
+    this.ended = this.#drain(output, tell)
+  }
+
+  get lastLines(): readonly string[] {
+    return this.#last
+  }
+
+  /** Resolves when the mark has come down the output, or nothing can come any more. */
+  flushed(token: string): Promise<void> {
+    if (this.#marks.has(token)) return Promise.resolve()
+    const marked = new Promise<void>((resolve) => (this.#onMark = () => this.#marks.has(token) && resolve()))
+    return Promise.race([marked, this.ended])
+  }
+
+  async #drain(output: AsyncIterable<Uint8Array>, tell: (item: Extract<OutputItem, { text: string }>) => void): Promise<void> {
+    const lines = new OutputLines((item) => {
+      if ('flush' in item) return this.#mark(item.flush)
+      this.#last.push(item.text)
+      if (this.#last.length > keptLines) this.#last.shift()
+      tell(item)
+    })
+    try {
+      for await (const chunk of output) lines.push(chunk)
+    } catch {
+      // A torn output has no more lines; how the worker ended is told by its exit.
+    }
+    lines.end()
+  }
+
+  /** Only a worker's own token is ever waited for; user code may print any number of others. */
+  #mark(token: string): void {
+    if (this.#marks.size < 100) this.#marks.add(token)
+    this.#onMark?.()
+  }
+}

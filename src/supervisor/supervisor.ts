@@ -1,0 +1,253 @@
+/**
+ * The supervisor owns a tree of runs: it alone holds the engines' rights, and limits, retries, time-outs, cancelling, ordering and
+ * events have their one home here. It never looks into values. What happens next is decided by the pure `RunTree`; this file and its
+ * neighbours carry the decisions out. Nothing here prints, and nothing here knows what an engine is made of.
+ *
+ * The walk of a call: `accept` (calls.ts) -> `RunTree.apply` -> `#startAttempt` -> `Attempt.drive` -> `#settle`.
+ */
+import type { Duplex } from 'node:stream'
+import type { CancelReason } from '../core/caller.ts'
+import type { Engine } from '../core/engine.ts'
+import type { RunEvent } from '../core/events.ts'
+import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
+import type { RunOptions } from '../core/options.ts'
+import type { Tree, TreeRef } from '../core/tree.ts'
+import { Attempt, type AttemptContext } from './attempt.ts'
+import { Calls } from './calls.ts'
+import { Client } from './client.ts'
+import { EventLog } from './event-log.ts'
+import type { Owner } from './owner.ts'
+import { Spool } from './spool.ts'
+import { startError } from './start-error.ts'
+import { RunTree } from './tree.ts'
+import type { Effect, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
+import { workerSpec } from './worker-spec.ts'
+
+export interface SupervisorOptions {
+  /** Told apart from every other supervisor's: workers carry it as a label. */
+  readonly id: string
+  /** The engine of runs that name none. */
+  readonly engine: string
+  /** Called once for each engine that is used. */
+  readonly openEngine: (name: string) => Promise<Engine>
+  /** The user's program; called once, at the first start. */
+  readonly tree: () => Promise<Tree>
+  /** A private folder (owner only) for spooled values; exists. */
+  readonly directory: string
+  /** How many runs may take a place at once; see tree.ts, T5. */
+  readonly width: number
+  /** Below everything that a definition or call says. */
+  readonly defaults?: RunOptions
+  readonly clock?: () => number
+}
+
+interface OpenEngine {
+  readonly engine: Engine
+  code?: Promise<TreeRef>
+}
+
+export class Supervisor {
+  readonly id: string
+  readonly #options: SupervisorOptions
+  readonly #clock: () => number
+  readonly #tree: RunTree
+  readonly #events: EventLog
+  readonly #spool: Spool
+  readonly #calls: Calls
+  readonly #owners = new Map<string, Owner>()
+  readonly #attempts = new Map<string, Attempt>()
+  readonly #driving = new Set<Promise<void>>()
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** What dead supervisors left is removed beside the work; that it failed is no reason to fail. */
+  readonly #sweeping: Promise<number>[] = []
+  readonly #engines = new Map<string, Promise<OpenEngine>>()
+  #program: Promise<Tree> | undefined
+  #whenIdle: (() => void)[] = []
+
+  constructor(options: SupervisorOptions) {
+    this.id = options.id
+    this.#options = options
+    this.#clock = options.clock ?? Date.now
+    this.#tree = new RunTree(options.width)
+    this.#events = new EventLog(this.#clock)
+    this.#spool = new Spool(options.directory)
+    this.#calls = new Calls({
+      spool: this.#spool,
+      runs: this.#tree.runs,
+      treeHash: async () => (await this.#load()).hash,
+      complete: ({ options: given, ...call }) => {
+        const parent = call.parent === null ? undefined : this.#tree.runs.get(call.parent)
+        const base = parent ? inherited(parent.options) : {}
+        const merged = mergeRunOptions(options.defaults ?? {}, mergeRunOptions(base, given))
+        return { ...call, options: merged, engine: merged.engine ?? options.engine }
+      },
+      apply: (message) => this.#apply(message),
+    })
+  }
+
+  /** Hears of everything that happens from now on. Answers how to stop listening. */
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    return this.#events.subscribe(listener)
+  }
+
+  /** Serves a client on a channel: a script's own process, or another terminal. What it started is cancelled when its channel ends. */
+  connect(stream: Duplex): void {
+    const client = new Client(stream, {
+      calls: this.#calls,
+      runs: this.#tree.runs,
+      apply: (message) => this.#apply(message),
+      subscribe: (listener) => this.subscribe(listener),
+    })
+    this.#owners.set(client.id, client)
+    void client.ended.then((reason) => {
+      this.#apply({ type: 'client-ended', client: client.id, reason })
+      this.#owners.delete(client.id)
+    })
+  }
+
+  /** The host's own code as an owner of root runs. */
+  attach(id: string, owner: Owner): Calls {
+    this.#owners.set(id, owner)
+    return this.#calls
+  }
+
+  /** How many runs there are of which anything is left. */
+  get size(): number {
+    return this.#tree.runs.size
+  }
+
+  /** Cancels what lives, waits until nothing is left, lets go of the engines. Answers the names of workers that an engine still knows. */
+  async close(reason: CancelReason): Promise<string[]> {
+    for (const client of this.#owners.keys()) this.#apply({ type: 'client-ended', client, reason })
+    while (this.#tree.runs.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+    await Promise.all(this.#driving)
+    const engines = await Promise.all(
+      [...this.#engines.values()].map((open) =>
+        open.then(
+          ({ engine }) => engine,
+          () => undefined,
+        ),
+      ),
+    )
+    await Promise.all(this.#sweeping)
+    const left: string[] = []
+    for (const engine of engines) {
+      if (!engine) continue
+      left.push(...(await engine.list({ owner: this.id })).map((worker) => worker.name))
+      await engine.close()
+    }
+    await this.#spool.close()
+    return left
+  }
+
+  #apply(message: TreeMessage): void {
+    for (const effect of this.#tree.apply(message, this.#clock())) this.#carryOut(effect)
+    if (this.#tree.runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
+  #carryOut(effect: Effect): void {
+    const { run } = effect
+    switch (effect.type) {
+      case 'start':
+        return this.#startAttempt(run)
+      case 'status':
+        return this.#ownerOf(run)?.status(run)
+      case 'cancel-worker':
+        return this.#attempts.get(run.id)?.cancel(effect.reason, effect.graceMs)
+      case 'kill-worker':
+        return this.#attempts.get(run.id)?.kill()
+      case 'set-timer':
+        return this.#setTimer(run, effect.timer, effect.ms)
+      case 'clear-timer':
+        return this.#clearTimer(run, effect.timer)
+      case 'settle':
+        return this.#settle(run, effect.settlement)
+      case 'removed':
+        return this.#events.emit(run, { type: 'removed' })
+      case 'emit':
+        return this.#events.emit(run, effect.event.type === 'created' ? this.#calls.createdEvent(run) : effect.event)
+      default:
+        effect satisfies never
+    }
+  }
+
+  #startAttempt(run: RunRecord): void {
+    const driven = this.#drive(run)
+    this.#driving.add(driven)
+    void driven.finally(() => this.#driving.delete(driven))
+  }
+
+  async #drive(run: RunRecord): Promise<void> {
+    let open: OpenEngine
+    try {
+      open = await this.#open(run.engine)
+    } catch (error) {
+      this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', ...startError(run, error), retryable: false } })
+      return this.#apply({ type: 'worker-gone', run: run.id })
+    }
+    if (run.cancel) return this.#apply({ type: 'worker-gone', run: run.id })
+    const attempt = new Attempt(run, this.#attemptContext(open))
+    this.#attempts.set(run.id, attempt)
+    await attempt.drive()
+  }
+
+  #attemptContext(open: OpenEngine): AttemptContext {
+    const { engine } = open
+    return {
+      engine,
+      spool: this.#spool,
+      leaseMs: engine.capabilities.lease ? 30_000 : 0,
+      code: (signal) => (open.code ??= this.#load().then((tree) => engine.provide(tree, signal))),
+      spec: (run, code) => workerSpec(run, code, this.id),
+      emit: (run, event) => this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event),
+      running: (run) => this.#apply({ type: 'running', run: run.id }),
+      ended: (run, outcome) => this.#apply({ type: 'attempt-ended', run: run.id, outcome }),
+      gone: (run) => {
+        this.#attempts.delete(run.id)
+        this.#apply({ type: 'worker-gone', run: run.id })
+      },
+      asCaller: (run, message, value) => this.#calls.accept({ parent: run.id, client: run.client }, message, value),
+    }
+  }
+
+  #open(name: string): Promise<OpenEngine> {
+    const known = this.#engines.get(name)
+    if (known) return known
+    const opening = this.#options.openEngine(name).then((engine) => {
+      this.#sweeping.push(engine.sweep().catch(() => 0))
+      return { engine }
+    })
+    this.#engines.set(name, opening)
+    return opening
+  }
+
+  #load(): Promise<Tree> {
+    return (this.#program ??= this.#options.tree())
+  }
+
+  #ownerOf(run: RunRecord): Owner | undefined {
+    return run.parent === null ? this.#owners.get(run.client) : this.#attempts.get(run.parent)
+  }
+
+  #settle(run: RunRecord, settlement: Settlement): void {
+    this.#events.emit(run, this.#calls.settledEvent(run, settlement))
+    void run.input.release()
+    const owner = this.#ownerOf(run)
+    if (owner) owner.settled(run, settlement)
+    else void settlement.value?.release()
+  }
+
+  #setTimer(run: RunRecord, timer: Extract<Effect, { type: 'set-timer' }>['timer'], ms: number): void {
+    this.#clearTimer(run, timer)
+    this.#timers.set(
+      `${timer} ${run.id}`,
+      setTimeout(() => this.#apply({ type: 'timer', run: run.id, timer }), ms),
+    )
+  }
+
+  #clearTimer(run: RunRecord, timer: string): void {
+    const name = `${timer} ${run.id}`
+    clearTimeout(this.#timers.get(name))
+    this.#timers.delete(name)
+  }
+}

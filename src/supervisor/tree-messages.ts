@@ -1,0 +1,77 @@
+/** What goes into the tree of runs and what comes out of it. */
+import type { CancelReason } from '../core/caller.ts'
+import type { ErrorSummary, RunEvent, Status, TaskRef } from '../core/events.ts'
+import type { RunOptions } from '../core/options.ts'
+import type { StoredValue } from './spool.ts'
+
+export type TimerName = 'start' | 'timeout' | 'grace' | 'retry'
+
+export interface NewRun {
+  readonly id: string
+  readonly parent: string | null
+  /** The client whose root run it is or descends from. */
+  readonly client: string
+  readonly task: TaskRef
+  readonly name: string
+  readonly engine: string
+  readonly options: RunOptions
+  readonly shield: boolean
+  readonly key: string
+  readonly input: StoredValue
+}
+
+export interface RunRecord extends NewRun {
+  readonly depth: number
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** When its function started, in its last attempt. */
+  startedAt?: number
+  status: Status
+  /** Finer than the status: `pausing` waits for a retry, `closing` has an outcome and waits for children and worker. */
+  phase: 'queued' | 'starting' | 'running' | 'closing' | 'pausing' | 'settled'
+  attempt: number
+  /** Children of which something is left. */
+  readonly children: Set<string>
+  /** It takes a place of the queue's width. */
+  counted: boolean
+  worker: 'none' | 'live' | 'gone'
+  outcome?: AttemptOutcome
+  cancel?: { readonly reason: CancelReason; readonly deadline: number; killed: boolean }
+}
+
+/** How one attempt ended. `failed`: the function threw. `lost`: the platform could not start it, or lost it. */
+export type AttemptOutcome =
+  | { readonly type: 'done'; readonly value: StoredValue }
+  | { readonly type: 'failed'; readonly error: ErrorSummary; readonly value: StoredValue; readonly retryable: boolean }
+  | { readonly type: 'lost'; readonly error: ErrorSummary; readonly retryable: boolean }
+
+/** How a run ended, for its caller. */
+export type Settlement =
+  | { readonly status: 'done'; readonly value: StoredValue }
+  | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorSummary; readonly value?: StoredValue }
+
+export type TreeMessage =
+  | { readonly type: 'call'; readonly run: NewRun }
+  | { readonly type: 'running'; readonly run: string }
+  | { readonly type: 'attempt-ended'; readonly run: string; readonly outcome: AttemptOutcome }
+  /** Nothing is left of the attempt's worker. */
+  | { readonly type: 'worker-gone'; readonly run: string }
+  | { readonly type: 'cancel'; readonly run: string; readonly reason: CancelReason; readonly kill?: boolean }
+  | { readonly type: 'client-ended'; readonly client: string; readonly reason: CancelReason }
+  | { readonly type: 'timer'; readonly run: string; readonly timer: TimerName }
+
+type WithoutBase<E> = E extends RunEvent ? Omit<E, 'run' | 'seq' | 'at'> : never
+
+/** An event as the tree knows it; the supervisor adds who, when and which number. */
+export type PlainEvent = Exclude<WithoutBase<RunEvent>, { type: 'created' | 'settled' | 'removed' }> | { readonly type: 'created' }
+
+export type Effect =
+  | { readonly type: 'start'; readonly run: RunRecord }
+  | { readonly type: 'status'; readonly run: RunRecord }
+  | { readonly type: 'cancel-worker'; readonly run: RunRecord; readonly reason: CancelReason; readonly graceMs: number }
+  | { readonly type: 'kill-worker'; readonly run: RunRecord }
+  | { readonly type: 'set-timer'; readonly run: RunRecord; readonly timer: TimerName; readonly ms: number }
+  | { readonly type: 'clear-timer'; readonly run: RunRecord; readonly timer: TimerName }
+  | { readonly type: 'settle'; readonly run: RunRecord; readonly settlement: Settlement }
+  | { readonly type: 'removed'; readonly run: RunRecord }
+  | { readonly type: 'emit'; readonly run: RunRecord; readonly event: PlainEvent }

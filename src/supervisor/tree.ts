@@ -1,0 +1,297 @@
+/**
+ * The tree of runs as a pure state machine: a message and a time go in, effects come out. No I/O, no clock, no promise.
+ *
+ * T1  A run settles once, and only when nothing is left of its children.
+ * T2  A run that did not end well settles only when nothing is left of its own worker.
+ * T3  A cancelled run never settles as done; what its worker still sends is dropped.
+ * T4  A grace is one deadline for the run and everything below it.
+ * T5  A run with unfinished children does not count against the width of the queue.
+ */
+import type { CancelReason } from '../core/caller.ts'
+import type { ErrorSummary, Status } from '../core/events.ts'
+import { cancelledError, timedOutError } from './endings.ts'
+import { Queue } from './queue.ts'
+import { retryDelayMs } from './retry.ts'
+import type { AttemptOutcome, Effect, NewRun, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
+
+export const defaultGraceMs = 5_000
+
+export class RunTree {
+  readonly runs: Map<string, RunRecord> = new Map()
+  readonly #queue: Queue
+  readonly #random: () => number
+  #effects: Effect[] = []
+  #now = 0
+
+  /** `random` gives 0 to 1; a test passes its own. */
+  constructor(width: number, random: () => number = Math.random) {
+    this.#queue = new Queue(width)
+    this.#random = random
+  }
+
+  /** Applies one message. The effects are in the order in which they are to be carried out. */
+  apply(message: TreeMessage, now: number): Effect[] {
+    this.#effects = []
+    this.#now = now
+    this.#step(message)
+    this.#admit()
+    return this.#effects
+  }
+
+  #step(message: TreeMessage): void {
+    if (message.type === 'call') return this.#create(message.run)
+    if (message.type === 'client-ended') {
+      for (const run of this.runs.values())
+        if (run.client === message.client && run.parent === null) this.#cancel(run, message.reason, Infinity)
+      return
+    }
+    const run = this.runs.get(message.run)
+    if (!run) return
+    switch (message.type) {
+      case 'running':
+        return this.#running(run)
+      case 'attempt-ended':
+        return this.#attemptEnded(run, message.outcome)
+      case 'worker-gone':
+        return this.#workerGone(run)
+      case 'cancel':
+        return this.#cancel(run, message.reason, message.kill ? 0 : Infinity)
+      case 'timer':
+        return this.#timer(run, message.timer)
+      default:
+        message satisfies never
+    }
+  }
+
+  #create(call: NewRun): void {
+    const parent = call.parent === null ? undefined : this.runs.get(call.parent)
+    const run: RunRecord = {
+      ...call,
+      depth: parent ? parent.depth + 1 : 0,
+      createdAt: this.#now,
+      status: 'waiting',
+      phase: 'queued',
+      attempt: 0,
+      children: new Set(),
+      counted: false,
+      worker: 'none',
+    }
+    this.runs.set(run.id, run)
+    parent?.children.add(run.id)
+    if (parent) this.#recount(parent)
+    this.#emit(run, 'created')
+    const refusal = parent && this.#refusal(parent, call.shield)
+    if (refusal) {
+      run.cancel = { reason: refusal, deadline: this.#now, killed: false }
+      return this.#settle(run)
+    }
+    if (run.options.startTimeoutMs !== undefined) this.#setTimer(run, 'start', run.options.startTimeoutMs)
+    this.#queue.add(run)
+  }
+
+  /** Why a parent may not call any more: it has ended, or is being cancelled and the call is not shielded. */
+  #refusal(parent: RunRecord, shield: boolean): CancelReason | undefined {
+    if (parent.outcome || parent.phase === 'settled') return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} has ended` }
+    if (parent.cancel && !shield) return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} is cancelled` }
+    return undefined
+  }
+
+  #admit(): void {
+    for (let run = this.#queue.next(); run; run = this.#queue.next()) {
+      run.phase = 'starting'
+      run.status = 'starting'
+      run.attempt++
+      run.worker = 'live'
+      this.#recount(run)
+      this.#effects.push({ type: 'status', run }, { type: 'start', run })
+    }
+    for (const run of this.#queue.takeNewlyWaiting())
+      this.#effects.push({
+        type: 'emit',
+        run,
+        event: { type: 'waiting', attempt: run.attempt + 1, reason: `for one of ${this.#queue.width} places` },
+      })
+  }
+
+  #running(run: RunRecord): void {
+    if (run.phase !== 'starting' || run.cancel) return
+    run.phase = 'running'
+    run.status = 'running'
+    run.startedAt = this.#now
+    this.#clearTimer(run, 'start')
+    if (run.options.timeoutMs !== undefined) this.#setTimer(run, 'timeout', run.options.timeoutMs)
+    this.#effects.push({ type: 'status', run })
+    this.#emit(run, 'running')
+  }
+
+  #attemptEnded(run: RunRecord, outcome: AttemptOutcome): void {
+    if (run.outcome || run.phase === 'settled') return
+    run.outcome = outcome
+    run.phase = 'closing'
+    this.#clearTimer(run, 'start')
+    this.#clearTimer(run, 'timeout')
+    for (const child of this.#childrenOf(run)) {
+      if (run.options.orphans === 'wait' && outcome.type === 'done' && !run.cancel) continue
+      this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} has ended` }, this.#graceLeft(run))
+    }
+    this.#recount(run)
+    this.#tryFinish(run)
+  }
+
+  #workerGone(run: RunRecord): void {
+    run.worker = 'gone'
+    this.#clearTimer(run, 'grace')
+    this.#tryFinish(run)
+    this.#release(run)
+  }
+
+  #cancel(run: RunRecord, reason: CancelReason, maxGraceMs: number): void {
+    if (run.phase === 'settled') {
+      if (maxGraceMs === 0 && run.worker === 'live') this.#effects.push({ type: 'kill-worker', run })
+      return
+    }
+    const graceMs = Math.min(run.options.graceMs ?? defaultGraceMs, maxGraceMs)
+    const deadline = this.#now + graceMs
+    const isKill = graceMs === 0 && !run.cancel?.killed
+    if (run.cancel && run.cancel.deadline <= deadline && !isKill) return
+    const first = !run.cancel
+    run.cancel = { reason: run.cancel?.reason ?? reason, deadline, killed: run.cancel?.killed ?? false }
+    if (first) this.#effects.push({ type: 'emit', run, event: { type: 'cancelling', reason: reason.message, graceMs } })
+    for (const child of this.#childrenOf(run)) {
+      if (!child.shield || graceMs === 0)
+        this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} was cancelled: ${reason.message}` }, graceMs)
+    }
+    if (run.phase === 'queued' || run.phase === 'pausing') {
+      this.#queue.delete(run)
+      this.#clearTimer(run, 'retry')
+      return this.#tryFinish(run)
+    }
+    if (run.worker !== 'live') return this.#tryFinish(run)
+    if (graceMs > 0) {
+      if (first) this.#effects.push({ type: 'cancel-worker', run, reason, graceMs })
+      this.#setTimer(run, 'grace', graceMs)
+    } else this.#kill(run)
+  }
+
+  #kill(run: RunRecord): void {
+    if (run.cancel && !run.outcome) run.cancel.killed = true
+    for (const child of this.#childrenOf(run))
+      this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} was killed` }, 0)
+    this.#effects.push({ type: 'kill-worker', run })
+  }
+
+  #timer(run: RunRecord, timer: TimerName): void {
+    switch (timer) {
+      case 'grace':
+        return run.worker === 'live' ? this.#kill(run) : undefined
+      case 'timeout':
+        return this.#cancel(run, { code: 'TASK_TIMEOUT', message: `${run.id} timed out after ${run.options.timeoutMs} ms` }, Infinity)
+      case 'start':
+        return this.#cancel(run, { code: 'TASK_TIMEOUT', message: `${run.id} did not start within ${run.options.startTimeoutMs} ms` }, 0)
+      case 'retry':
+        if (run.phase !== 'pausing') return
+        run.phase = 'queued'
+        this.#queue.add(run)
+        return
+      default:
+        timer satisfies never
+    }
+  }
+
+  #tryFinish(run: RunRecord): void {
+    if (run.phase === 'settled' || run.children.size > 0) return
+    const outcome = run.outcome
+    if (!outcome && !(run.cancel && run.worker !== 'live')) return
+    const isDone = outcome?.type === 'done' && !run.cancel
+    if (!isDone && run.worker === 'live') return
+    const error = this.#errorOf(run)
+    if (error && this.#mayRetry(run, error)) return this.#retry(run, error)
+    this.#settle(run)
+  }
+
+  #mayRetry(run: RunRecord, error: ErrorSummary): boolean {
+    const isTimeout = run.cancel?.reason.code === 'TASK_TIMEOUT'
+    if (run.cancel && !isTimeout) return false
+    if (run.outcome && 'retryable' in run.outcome && !run.outcome.retryable) return false
+    if (run.parent !== null && this.runs.get(run.parent)?.cancel) return false
+    return run.attempt < (run.options.retry?.attempts ?? 1) && error.code !== 'INVALID_INPUT'
+  }
+
+  #retry(run: RunRecord, error: ErrorSummary): void {
+    const delayMs = retryDelayMs(run.options.retry, run.attempt, this.#random())
+    this.#effects.push({ type: 'emit', run, event: { type: 'retrying', attempt: run.attempt, error, delayMs } })
+    delete run.outcome
+    delete run.cancel
+    run.phase = 'pausing'
+    run.status = 'waiting'
+    run.worker = 'none'
+    this.#recount(run)
+    this.#effects.push({ type: 'status', run })
+    this.#setTimer(run, 'retry', delayMs)
+  }
+
+  #errorOf(run: RunRecord): ErrorSummary | undefined {
+    if (run.cancel) return run.cancel.reason.code === 'TASK_TIMEOUT' ? timedOutError(run) : cancelledError(run)
+    return run.outcome?.type === 'done' ? undefined : run.outcome?.error
+  }
+
+  #settle(run: RunRecord): void {
+    const error = this.#errorOf(run)
+    const settlement: Settlement = error
+      ? {
+          status: error.code === 'TASK_CANCELLED' && run.cancel ? 'cancelled' : 'failed',
+          error,
+          ...(run.outcome?.type === 'failed' && !run.cancel ? { value: run.outcome.value } : {}),
+        }
+      : { status: 'done', value: (run.outcome as Extract<AttemptOutcome, { type: 'done' }>).value }
+    run.phase = 'settled'
+    run.status = settlement.status satisfies Status
+    for (const timer of ['start', 'timeout', 'retry'] as const) this.#clearTimer(run, timer)
+    this.#recount(run)
+    this.#effects.push({ type: 'settle', run, settlement })
+    this.#release(run)
+  }
+
+  /** Once a run is settled and nothing is left of it, its parent may go on. */
+  #release(run: RunRecord): void {
+    if (run.phase !== 'settled' || run.worker === 'live' || !this.runs.delete(run.id)) return
+    this.#effects.push({ type: 'removed', run })
+    const parent = run.parent === null ? undefined : this.runs.get(run.parent)
+    if (!parent) return
+    parent.children.delete(run.id)
+    this.#recount(parent)
+    this.#tryFinish(parent)
+  }
+
+  #graceLeft(run: RunRecord): number {
+    return run.cancel ? Math.max(0, run.cancel.deadline - this.#now) : Infinity
+  }
+
+  #childrenOf(run: RunRecord): RunRecord[] {
+    return [...run.children].map((id) => this.runs.get(id)).filter((child) => child !== undefined)
+  }
+
+  /** A run takes a place while it has a worker and none of its children is unfinished. */
+  #recount(run: RunRecord): void {
+    const hasUnfinishedChild = this.#childrenOf(run).some((child) => child.phase !== 'settled')
+    const takesPlace = (run.phase === 'starting' || run.phase === 'running' || run.phase === 'closing') && !hasUnfinishedChild
+    if (takesPlace !== run.counted) {
+      run.counted = takesPlace
+      this.#queue.count(takesPlace ? 1 : -1)
+    }
+    const parent = run.phase === 'settled' && run.parent !== null ? this.runs.get(run.parent) : undefined
+    if (parent) this.#recount(parent)
+  }
+
+  #emit(run: RunRecord, type: 'created' | 'running'): void {
+    this.#effects.push({ type: 'emit', run, event: type === 'created' ? { type } : { type, attempt: run.attempt } })
+  }
+
+  #setTimer(run: RunRecord, timer: TimerName, ms: number): void {
+    this.#effects.push({ type: 'set-timer', run, timer, ms })
+  }
+
+  #clearTimer(run: RunRecord, timer: TimerName): void {
+    this.#effects.push({ type: 'clear-timer', run, timer })
+  }
+}

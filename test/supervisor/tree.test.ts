@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest'
+import { RunTree } from '../../src/supervisor/tree.ts'
+import type { AttemptOutcome, Effect, NewRun, TreeMessage } from '../../src/supervisor/tree-messages.ts'
+
+const value = {} as never
+const done: AttemptOutcome = { type: 'done', value }
+const thrown = (retryable = true): AttemptOutcome => ({
+  type: 'failed',
+  error: { code: 'TASK_FAILED', name: 'Error', message: 'boom' },
+  value,
+  retryable,
+})
+
+/** A tree that is driven by hand, with its effects as short words. */
+function drive({ width = 8 } = {}) {
+  const tree = new RunTree(width, () => 1)
+  let now = 0
+  const apply = (message: TreeMessage): string[] =>
+    tree
+      .apply(message, now)
+      .map(word)
+      .filter((text) => text !== '')
+  return {
+    tree,
+    advance: (ms: number) => (now += ms),
+    call: (id: string, parent: string | null = null, more: Partial<NewRun> = {}) =>
+      apply({
+        type: 'call',
+        run: {
+          id,
+          parent,
+          client: 'c',
+          task: { module: 'm', export: id },
+          name: id,
+          engine: 'memory',
+          options: {},
+          shield: false,
+          key: id,
+          input: value,
+          ...more,
+        },
+      }),
+    running: (run: string) => apply({ type: 'running', run }),
+    ended: (run: string, outcome: AttemptOutcome = done) => apply({ type: 'attempt-ended', run, outcome }),
+    gone: (run: string) => apply({ type: 'worker-gone', run }),
+    cancel: (run: string, kill = false) => apply({ type: 'cancel', run, reason: { code: 'TASK_CANCELLED', message: 'enough' }, kill }),
+    timer: (run: string, timer: 'start' | 'timeout' | 'grace' | 'retry') => apply({ type: 'timer', run, timer }),
+  }
+}
+
+function word(effect: Effect): string {
+  switch (effect.type) {
+    case 'settle':
+      return `settle ${effect.run.id} ${effect.settlement.status}`
+    case 'set-timer':
+      return `timer ${effect.run.id} ${effect.timer} ${effect.ms}`
+    case 'start':
+    case 'cancel-worker':
+    case 'kill-worker':
+    case 'removed':
+      return `${effect.type} ${effect.run.id}`
+    default:
+      return ''
+  }
+}
+
+test('a run starts, runs, settles and is gone', () => {
+  const { call, running, ended, gone, tree } = drive()
+  expect(call('a')).toEqual(['start a'])
+  expect(running('a')).toEqual([])
+  expect(ended('a')).toEqual(['settle a done'])
+  expect(gone('a')).toEqual(['removed a'])
+  expect(tree.runs.size).toBe(0)
+})
+
+test('runs beyond the width wait, and go in the order of their calls', () => {
+  const { call, ended, gone } = drive({ width: 2 })
+  expect([call('a'), call('b'), call('c'), call('d')].flat()).toEqual(['start a', 'start b'])
+  expect([...ended('b'), ...gone('b')]).toEqual(['settle b done', 'start c', 'removed b'])
+})
+
+test('a run with unfinished children takes no place', () => {
+  const { call, running, ended, gone } = drive({ width: 1 })
+  call('root')
+  running('root')
+  expect(call('child', 'root')).toEqual(['start child'])
+  expect(call('other', 'root')).toEqual([])
+  expect([...ended('child'), ...gone('child')]).toContain('start other')
+})
+
+test('the deepest waiting run goes first', () => {
+  const { call, running, ended } = drive({ width: 1 })
+  call('root')
+  running('root')
+  call('a', 'root')
+  running('a')
+  call('b', 'root')
+  call('c', 'a')
+  running('c')
+  call('d', 'a')
+  expect(ended('c')).toEqual(['settle c done', 'start d'])
+})
+
+test('children are cancelled and gone before their parent settles', () => {
+  const { call, running, ended, gone } = drive()
+  call('root')
+  running('root')
+  call('child', 'root')
+  running('child')
+  expect(ended('root')).toEqual(['cancel-worker child', 'timer child grace 5000'])
+  expect(ended('child', thrown())).toEqual([])
+  expect(gone('child')).toEqual(['settle child cancelled', 'removed child', 'settle root done'])
+})
+
+test('a cancelled run never settles as done, and only when its worker is gone', () => {
+  const { call, running, cancel, ended, gone } = drive()
+  call('a')
+  running('a')
+  expect(cancel('a')).toEqual(['cancel-worker a', 'timer a grace 5000'])
+  expect(ended('a', done)).toEqual([])
+  expect(gone('a')).toEqual(['settle a cancelled', 'removed a'])
+})
+
+test('a second cancel changes nothing, a kill ends the grace', () => {
+  const { call, running, cancel } = drive()
+  call('a')
+  running('a')
+  cancel('a')
+  expect(cancel('a')).toEqual([])
+  expect(cancel('a', true)).toEqual(['kill-worker a'])
+})
+
+test('one grace holds for the whole run tree, and the deepest is killed first', () => {
+  const { call, running, cancel, advance, timer } = drive()
+  call('root', null, { options: { graceMs: 1_000 } })
+  running('root')
+  call('child', 'root', { options: { graceMs: 60_000 } })
+  running('child')
+  expect(cancel('root')).toEqual(['cancel-worker child', 'timer child grace 1000', 'cancel-worker root', 'timer root grace 1000'])
+  advance(1_000)
+  expect(timer('root', 'grace')).toEqual(['kill-worker child', 'kill-worker root'])
+})
+
+test('a shielded child survives the cancelling of its parent, not its end', () => {
+  const { call, running, cancel, ended } = drive()
+  call('root')
+  running('root')
+  expect(cancel('root')).toEqual(['cancel-worker root', 'timer root grace 5000'])
+  expect(call('cleanup', 'root', { shield: true })).toEqual(['start cleanup'])
+  running('cleanup')
+  expect(call('other', 'root')).toEqual(['settle other cancelled', 'removed other'])
+  expect(ended('root', thrown())[0]).toBe('cancel-worker cleanup')
+})
+
+test('a waiting run is cancelled at once', () => {
+  const { call, cancel, tree } = drive({ width: 1 })
+  call('a')
+  call('b')
+  expect(cancel('b')).toEqual(['settle b cancelled', 'removed b'])
+  expect(tree.runs.size).toBe(1)
+})
+
+test('a failed attempt is tried again after its worker is gone, with growing pauses', () => {
+  const retry = { attempts: 3, delayMs: 100, factor: 2, maxDelayMs: 1_000 }
+  const { call, running, ended, gone, timer } = drive()
+  call('a', null, { options: { retry } })
+  running('a')
+  expect(ended('a', thrown())).toEqual([])
+  expect(gone('a')).toEqual(['timer a retry 100'])
+  expect(timer('a', 'retry')).toEqual(['start a'])
+  ended('a', thrown())
+  expect(gone('a')).toEqual(['timer a retry 200'])
+  timer('a', 'retry')
+  ended('a', thrown())
+  expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('what cannot be helped by another attempt is not tried again', () => {
+  const { call, ended, gone } = drive()
+  call('a', null, { options: { retry: { attempts: 3, delayMs: 100, factor: 2, maxDelayMs: 1_000 } } })
+  ended('a', thrown(false))
+  expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('a timed-out attempt fails, and may be tried again', () => {
+  const { call, running, timer, ended, gone } = drive()
+  call('a', null, { options: { timeoutMs: 50, retry: { attempts: 2, delayMs: 10, factor: 2, maxDelayMs: 1_000 } } })
+  expect(running('a')).toEqual(['timer a timeout 50'])
+  expect(timer('a', 'timeout')).toEqual(['cancel-worker a', 'timer a grace 5000'])
+  ended('a', done)
+  expect(gone('a')).toEqual(['timer a retry 10'])
+  timer('a', 'retry')
+  running('a')
+  timer('a', 'timeout')
+  ended('a', done)
+  expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('a client that leaves takes its root runs with it', () => {
+  const { tree, call, running } = drive()
+  call('a')
+  running('a')
+  const effects = tree.apply({ type: 'client-ended', client: 'c', reason: { code: 'TASK_CANCELLED', message: 'left' } }, 0)
+  expect(effects.map(word)).toContain('cancel-worker a')
+})
