@@ -1,0 +1,135 @@
+/** A supervisor in this process, for a host that is not a task itself: the command line, and the thread behind a script. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
+import type { CancelReason } from '../core/caller.ts'
+import type { Engine } from '../core/engine.ts'
+import type { ErrorSummary, RunEvent, TaskRef } from '../core/events.ts'
+import { createRunId } from '../core/ids.ts'
+import type { RunOptions } from '../core/options.ts'
+import type { Tree } from '../core/tree.ts'
+import type { Encoded } from '../core/value.ts'
+import type { Owner } from '../supervisor/owner.ts'
+import { StoredValue } from '../supervisor/spool.ts'
+import { Supervisor } from '../supervisor/supervisor.ts'
+import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
+import { openControlSocket } from './control-socket.ts'
+import { openEngine } from './open-engine.ts'
+import { createPrivateDirectory } from './runtime-directory.ts'
+import { defaultWidth } from './width.ts'
+
+export interface LocalOptions {
+  /** Compiles the user's program; called at the first start. */
+  readonly tree: () => Promise<Tree>
+  /** The engine of runs that name none. */
+  readonly engine: string
+  readonly engineSettings?: Readonly<Record<string, unknown>>
+  /** Below everything that a definition or call says. */
+  readonly defaults?: RunOptions
+  readonly concurrency?: number
+  /** For engines that have no name of their own: a test's. */
+  readonly openEngine?: (name: string) => Promise<Engine>
+}
+
+export type Settlement =
+  | { readonly status: 'done'; readonly output: Encoded }
+  | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorSummary; readonly value?: Encoded }
+
+export interface RootRun {
+  readonly id: string
+  readonly settled: Promise<Settlement>
+  cancel(reason: CancelReason): void
+  kill(): void
+}
+
+export interface LocalSupervisor {
+  readonly id: string
+  /** The private folder, with the control socket inside. */
+  readonly directory: string
+  /** Everything that happens from now on. */
+  subscribe(listener: (event: RunEvent) => void): () => void
+  run(request: { task: TaskRef; name: string; input: Encoded; options: RunOptions }): RootRun
+  /** Serves a client on a stream. */
+  connect(stream: Duplex): void
+  /** Cancels what lives and waits until nothing is left; answers the names of workers that are left all the same. */
+  close(reason?: CancelReason): Promise<{ left: readonly string[] }>
+}
+
+const hostId = 'host'
+
+export async function openSupervisor(options: LocalOptions): Promise<LocalSupervisor> {
+  const id = `s${randomBytes(6).toString('hex')}`
+  const directory = createPrivateDirectory(id)
+  const supervisor = new Supervisor({
+    id,
+    engine: options.engine,
+    openEngine: (name) =>
+      options.openEngine?.(name) ??
+      openEngine(name, { owner: id, directory, ...(options.engineSettings ? { settings: options.engineSettings } : {}) }),
+    tree: options.tree,
+    directory,
+    width: options.concurrency ?? defaultWidth(),
+    ...(options.defaults ? { defaults: options.defaults } : {}),
+  })
+  const host = new Host()
+  const calls = supervisor.attach(hostId, host)
+  const closeSocket = await openControlSocket(supervisor, directory)
+
+  return {
+    id,
+    directory,
+    subscribe: (listener) => supervisor.subscribe(listener),
+    connect: (stream) => supervisor.connect(stream),
+    run({ task, name, input, options: runOptions }) {
+      const runId = createRunId(name)
+      const settled = host.expect(runId)
+      void calls.start(
+        { client: hostId, parent: null },
+        { child: runId, task, options: { ...runOptions, name: runOptions.name ?? name } },
+        StoredValue.of(input),
+      )
+      return {
+        id: runId,
+        settled,
+        cancel: (reason) => calls.cancel(runId, reason, false),
+        kill: () => calls.cancel(runId, { code: 'TASK_CANCELLED', message: 'killed' }, true),
+      }
+    },
+    async close(reason = { code: 'TASK_CANCELLED', message: 'its supervisor was closed' }) {
+      const left = await supervisor.close(reason)
+      await closeSocket()
+      await rm(directory, { recursive: true, force: true })
+      return { left }
+    },
+  }
+}
+
+/** The host's own code as the owner of root runs. */
+class Host implements Owner {
+  readonly #waiting = new Map<string, (settlement: Settlement) => void>()
+
+  expect(id: string): Promise<Settlement> {
+    return new Promise((resolve) => this.#waiting.set(id, resolve))
+  }
+
+  status(): void {
+    // The host sees every status among the events.
+  }
+
+  settled(run: RunRecord, settlement: TreeSettlement): void {
+    void this.#deliver(run.id, settlement)
+  }
+
+  async #deliver(id: string, settlement: TreeSettlement): Promise<void> {
+    const value = settlement.value && (await encodedOf(settlement.value))
+    await settlement.value?.release()
+    const resolve = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (settlement.status === 'done') resolve?.({ status: 'done', output: value! })
+    else resolve?.({ status: settlement.status, error: settlement.error, ...(value ? { value } : {}) })
+  }
+}
+
+async function encodedOf(value: StoredValue): Promise<Encoded> {
+  return { format: value.format, textBytes: value.text, data: await value.read(0, value.size) }
+}

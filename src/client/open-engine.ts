@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { UsageError } from '../core/errors.ts'
+import type { Engine, SupervisorId } from '../core/engine.ts'
+import { ownPackage } from '../project/package-root.ts'
+
+export interface EngineContext {
+  readonly owner: SupervisorId
+  /** The supervisor's private folder. */
+  readonly directory: string
+  /** What the configuration says about this engine. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** Opens an engine by its name. An engine's code is loaded here and nowhere else, so a run pays only for the one that it uses. */
+export async function openEngine(name: string, { owner, directory, settings = {} }: EngineContext): Promise<Engine> {
+  switch (name) {
+    case 'process': {
+      const { createProcessEngine } = await import('../engines/process/process-engine.ts')
+      return createProcessEngine({ owner, directory, workerFile: join(runtimeDirectory(), 'worker.js') })
+    }
+    case 'docker': {
+      const { createDockerEngine } = await import('../engines/docker/docker-engine.ts')
+      return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings })
+    }
+    default:
+      throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process" or "docker".`)
+  }
+}
+
+/** Where our own built files are: what a worker runs. */
+function runtimeDirectory(): string {
+  return join(ownPackage().root, 'dist')
+}

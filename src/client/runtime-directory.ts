@@ -1,0 +1,31 @@
+import { mkdirSync, lstatSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EngineError } from '../core/errors.ts'
+
+/** The folder of all supervisors of this user: short, owner only, gone after a restart where the host has a runtime directory. */
+export function runtimeRoot(): string {
+  const uid = process.getuid?.() ?? 0
+  const base = process.env['XDG_RUNTIME_DIR'] || tmpdir()
+  return join(base, `cowait-${uid}`)
+}
+
+/** Makes the private folder of one supervisor. Throws if somebody else could get at it. */
+export function createPrivateDirectory(supervisor: string): string {
+  const root = runtimeRoot()
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 })
+    const status = lstatSync(root)
+    if (!status.isDirectory() || (status.mode & 0o077) !== 0 || status.uid !== (process.getuid?.() ?? status.uid)) {
+      throw new Error('it is not a folder of yours alone')
+    }
+    const directory = join(root, supervisor)
+    mkdirSync(directory, { mode: 0o700 })
+    return directory
+  } catch (error) {
+    throw new EngineError(
+      `The private folder ${root} cannot be used: ${(error as Error).message}. Set TMPDIR or XDG_RUNTIME_DIR to a folder that you can write to.`,
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A script as the owner of root runs: the first call outside of any task starts a supervisor in a thread of this process.
+ * At the natural end the script waits for its calls; a failure that nobody looked at is printed and sets exit code 1.
+ */
+import type { Caller, CallListener, CallRequest, CancelReason } from '../core/caller.ts'
+import { Scope } from '../core/scope.ts'
+import { printFailure } from './print.ts'
+import type { SupervisorThread } from './supervisor-thread.ts'
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+/** Makes this process a root. Nothing starts before the first call. */
+export function openScriptRoot(onEnd: () => void): Scope {
+  const root = new ThreadCaller()
+  const scope = new Scope({ caller: root })
+  const signals = Object.keys(exitCodes) as (keyof typeof exitCodes)[]
+  const end = async (how: 'cancel' | 'wait'): Promise<void> => {
+    const unseen = await scope.close(how)
+    await root.close()
+    process.off('beforeExit', onBeforeExit)
+    for (const signal of signals) process.off(signal, onSignal)
+    onEnd()
+    if (unseen) {
+      printFailure(unseen)
+      process.exitCode = 1
+    }
+  }
+  const onBeforeExit = (): void => void end('wait')
+  let isStopping = false
+  const onSignal = (signal: keyof typeof exitCodes): void => {
+    if (isStopping) process.exit(exitCodes[signal])
+    isStopping = true
+    scope.cancel(new Error(`the script got ${signal}`))
+    const isOurs = process.listenerCount(signal) === 1
+    void end('cancel').then(() => isOurs && process.exit(exitCodes[signal]))
+  }
+  process.on('beforeExit', onBeforeExit)
+  for (const signal of signals) process.on(signal, onSignal)
+  return scope
+}
+
+/** Carries a script's calls to the supervisor in its thread, which it starts with the first one. */
+class ThreadCaller implements Caller {
+  #thread: Promise<SupervisorThread> | undefined
+  #open = 0
+
+  call(request: CallRequest, listener: CallListener): void {
+    const start = 'file' in request.task ? request.task.file : process.cwd()
+    this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(start))
+    this.#hold(1)
+    const settled: CallListener = {
+      status: (status, attempt) => listener.status(status, attempt),
+      settled: (outcome, attempt) => {
+        this.#hold(-1)
+        listener.settled(outcome, attempt)
+      },
+    }
+    void this.#thread.then(
+      ({ caller }) => caller.call(request, settled),
+      (error: unknown) =>
+        settled.settled(
+          {
+            status: 'failed',
+            error: { code: 'ENGINE', name: 'EngineError', message: `${request.id} could not start: ${(error as Error).message}` },
+          },
+          0,
+        ),
+    )
+  }
+
+  cancel(id: string, reason: CancelReason, kill: boolean): void {
+    void this.#thread?.then(
+      ({ caller }) => caller.cancel(id, reason, kill),
+      () => undefined,
+    )
+  }
+
+  /** Ends the supervisor. Resolves when nothing is left of it. */
+  async close(): Promise<void> {
+    const thread = await this.#thread?.catch(() => undefined)
+    this.#thread = undefined
+    await thread?.close()
+  }
+
+  /** The thread keeps the process alive only while calls are open. */
+  #hold(change: 1 | -1): void {
+    this.#open += change
+    const isHeld = this.#open > 0
+    void this.#thread?.then(
+      (thread) => thread.hold(isHeld),
+      () => undefined,
+    )
+  }
+}

@@ -1,0 +1,87 @@
+/** The script's side of its supervisor's thread. */
+import { join } from 'node:path'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { TaskSite } from '../core/caller.ts'
+import type { TaskRef } from '../core/events.ts'
+import { Bodies } from '../protocol/bodies.ts'
+import { Channel } from '../protocol/channel.ts'
+import { ChannelCaller } from '../protocol/channel-caller.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
+import { parseDown } from '../protocol/parse.ts'
+import { moduleName } from '../project/module-name.ts'
+import { ownPackage } from '../project/package-root.ts'
+import { findProject } from '../project/project.ts'
+import { PortStream } from './port-stream.ts'
+import { printEvent } from './print.ts'
+import type { ThreadData } from './thread.ts'
+
+export interface SupervisorThread {
+  readonly caller: ChannelCaller
+  /** Whether the thread keeps this process alive. */
+  hold(isHeld: boolean): void
+  /** Resolves when nothing is left of the supervisor. */
+  close(): Promise<void>
+}
+
+/** Starts a supervisor for the project around `start`, a file or folder. */
+export async function startSupervisorThread(start: string): Promise<SupervisorThread> {
+  const { port1, port2 } = new MessageChannel()
+  const workerData: ThreadData = { port: port2, start, engine: process.env['COWAIT_ENGINE'] || undefined }
+  const thread = new Worker(join(ownPackage().root, 'dist', 'thread.js'), {
+    workerData,
+    transferList: [port2],
+    execArgv: [],
+    trackUnmanagedFds: false,
+  })
+  const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+  const stream = new PortStream(port1)
+  port1.unref()
+  thread.once('error', (error) => stream.destroy(error))
+  thread.once('exit', () => stream.destroy())
+  const channel = new Channel<Down | Both, Up | Both>(stream, parseDown)
+  const caller = await greet(channel)
+  return {
+    caller,
+    hold: (isHeld) => (isHeld ? thread.ref() : thread.unref()),
+    async close() {
+      thread.ref()
+      await channel.close()
+      await exited
+    },
+  }
+}
+
+function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller> {
+  const bodies = new Bodies<Down, Up>(channel)
+  return new Promise((resolve, reject) => {
+    let caller: ChannelCaller | undefined
+    void channel.closed.then((fault) => reject(fault ?? new Error('its supervisor ended before it began')))
+    bodies.start((message, value) => {
+      switch (message.type) {
+        case 'welcome':
+          channel.send({
+            type: 'hello',
+            protocol: PROTOCOL_VERSION,
+            role: 'client',
+            runtime: { name: 'node', version: process.versions.node },
+          })
+          channel.send({ type: 'follow' })
+          caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf })
+          return resolve(caller)
+        case 'status':
+        case 'settled':
+          return caller?.receive(message, value)
+        case 'event':
+          return printEvent(message.event)
+        default:
+          return
+      }
+    })
+  })
+}
+
+/** The module's name of a task's file: its path from the project's root. */
+async function moduleOf(site: TaskSite): Promise<TaskRef> {
+  const project = await findProject(site.file)
+  return { module: moduleName(project, site.file), export: site.export ?? '', ordinal: site.ordinal }
+}

@@ -1,0 +1,43 @@
+/**
+ * The supervisor behind a script, in a thread of the script's own process: a script that computes for seconds delays no time-out.
+ * It compiles the project, keeps the engine's rights and leaves when the script's side of the channel ends.
+ */
+import { workerData, type MessagePort } from 'node:worker_threads'
+import type { Tree } from '../core/tree.ts'
+import { resolveOptions } from '../core/resolve-options.ts'
+import { compileProject } from '../project/compile-project.ts'
+import { loadConfig } from '../project/load-config.ts'
+import { findProject } from '../project/project.ts'
+import { openSupervisor } from './local.ts'
+import { PortStream } from './port-stream.ts'
+
+export interface ThreadData {
+  readonly port: MessagePort
+  /** The file of the task that is called first, or the working directory: where the project is looked for. */
+  readonly start: string
+  readonly engine: string | undefined
+}
+
+const { port, start, engine: wanted } = workerData as ThreadData
+const project = await findProject(start)
+const config = await loadConfig(project)
+const {
+  engine = 'process',
+  concurrency,
+  tasks: _tasks,
+  clusters: _clusters,
+  defaultCluster: _default,
+  envFile: _envFile,
+  ...defaults
+} = config
+const supervisor = await openSupervisor({
+  tree: async (): Promise<Tree> => await compileProject(project),
+  engine: wanted ?? engine,
+  defaults: resolveOptions(defaults, 'config'),
+  ...(concurrency === undefined ? {} : { concurrency }),
+})
+const stream = new PortStream(port)
+stream.once('close', () => {
+  void supervisor.close({ code: 'TASK_CANCELLED', message: 'its script has ended' }).then(() => process.exit())
+})
+supervisor.connect(stream)

@@ -1,0 +1,43 @@
+/**
+ * The public API. What it loads is `core`; the client that reaches a supervisor is loaded by the first call outside of a task.
+ *
+ * @example
+ * export const sleep = task(async ({ duration = 5 }: { duration?: number }) => {
+ *   await delay(duration * 1000)
+ *   return { duration }
+ * })
+ * export const parallel = task(async () => await join([sleep({ duration: 5 }), sleep({ duration: 5 })]))
+ */
+import { openScriptRoot } from './client/script-root.ts'
+import { setRootOpener } from './core/root.ts'
+
+setRootOpener(openScriptRoot)
+
+export type { Bytes } from './core/bytes.ts'
+export type { Duration } from './core/duration.ts'
+export type { Status } from './core/events.ts'
+export type { Backoff, TaskOptions, Volume } from './core/options.ts'
+export type { Logger, TaskContext } from './core/context.ts'
+export type { CallOptions, InvalidTask, NoInput, Task } from './core/task.ts'
+export type { Unserializable } from './core/wire-types.ts'
+export type { Settled, TaskRun } from './core/run.ts'
+export type { JoinOptions } from './core/join.ts'
+export { task } from './core/task.ts'
+export { join } from './core/join.ts'
+export { delay } from './core/delay.ts'
+export { isMain } from './core/is-main.ts'
+export { useTask } from './core/context.ts'
+export {
+  CowaitError,
+  EngineError,
+  NotSerializableError,
+  ProtocolError,
+  RemoteError,
+  TaskCancelledError,
+  TaskError,
+  TaskFailedError,
+  TaskLostError,
+  TaskTimeoutError,
+  UsageError,
+  ValidationError,
+} from './core/errors.ts'

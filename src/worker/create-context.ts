@@ -1,0 +1,61 @@
+import type { Logger, TaskContext } from '../core/context.ts'
+import type { LogLevel } from '../core/events.ts'
+import type { Output } from './output.ts'
+
+interface Progress {
+  readonly value: number
+  readonly total?: number
+  readonly message?: string
+}
+
+interface ContextSources {
+  readonly signal: () => AbortSignal
+  readonly progress: (progress: Progress) => void
+}
+
+/** At most this many progress messages a second leave the worker; the last one always does. */
+const progressPerSecond = 10
+
+/** The context that a task's function gets as its second parameter. */
+export function createContext(run: { run: string; name: string; attempt: number }, output: Output, sources: ContextSources): TaskContext {
+  return {
+    id: run.run,
+    name: run.name,
+    attempt: run.attempt,
+    get signal() {
+      return sources.signal()
+    },
+    log: createLogger(output, {}),
+    progress: coalesced(sources.progress),
+  }
+}
+
+function createLogger(output: Output, bound: object): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: object = {}): void =>
+      output.log(level, message, { ...bound, ...fields })
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => createLogger(output, { ...bound, ...fields }),
+  }
+}
+
+function coalesced(send: (progress: Progress) => void): TaskContext['progress'] {
+  let pending: Progress | undefined
+  let pause: NodeJS.Timeout | undefined
+  const flush = (): void => {
+    pause = undefined
+    if (!pending) return
+    send(pending)
+    pending = undefined
+    pause = setTimeout(flush, 1_000 / progressPerSecond).unref()
+  }
+  return (value, info = {}) => {
+    pending = { value, ...info }
+    if (!pause) flush()
+  }
+}

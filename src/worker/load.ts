@@ -1,0 +1,34 @@
+import { pathToFileURL } from 'node:url'
+import type { TaskRef } from '../core/events.ts'
+import type { TaskDefinition } from '../core/definition.ts'
+import { placesOf } from '../core/registry.ts'
+import { fileOfModule } from './module-files.ts'
+
+/** Imports a task's module from the tree and finds the task in it. */
+export async function loadTask(task: TaskRef, code: { readonly path: string }): Promise<TaskDefinition> {
+  const file = fileOfModule(task.module, code.path)
+  const namespace = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  const definition =
+    definitionOf(namespace[task.export]) ??
+    definitionOf((namespace['default'] as Record<string, unknown> | undefined)?.[task.export]) ??
+    byOrdinal(task, file)
+  if (!definition)
+    throw new Error(
+      `Module ${task.module} has no task called ${task.export || `number ${task.ordinal}`}. It exports: ${Object.keys(namespace).join(', ') || 'nothing'}.`,
+    )
+  if (task.ordinal !== undefined && definition.place.ordinal !== task.ordinal) {
+    throw new Error(
+      `${task.module}:${task.export} is task number ${definition.place.ordinal} of its file here and number ${task.ordinal} at its caller: the two run different versions of the code.`,
+    )
+  }
+  return definition
+}
+
+function definitionOf(value: unknown): TaskDefinition | undefined {
+  return typeof value === 'function' ? (value as { '~task'?: TaskDefinition })['~task'] : undefined
+}
+
+/** A task that is not exported: the n-th one that its file created. */
+function byOrdinal(task: TaskRef, file: string): TaskDefinition | undefined {
+  return task.ordinal === undefined || task.export !== '' ? undefined : placesOf(file)[task.ordinal]?.definition
+}

@@ -1,0 +1,118 @@
+/**
+ * What a worker prints, written at once and in order: a line that was printed is out before the next statement runs, so nothing is
+ * lost when the process dies. Records are marked (see PROTOCOL.md, Output); what subprocesses and native code print stays raw.
+ */
+import { writeSync } from 'node:fs'
+import { Writable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+import type { LogLevel, LogStream } from '../core/events.ts'
+
+const marker = '\x1e'
+/** Longer texts go out in pieces, so that a reader needs bounded memory. */
+const pieceLength = 64 * 1024
+
+export interface Output {
+  log(level: LogLevel, message: string, fields: object): void
+  /** Marks the place up to which a run's lines are out. */
+  flush(token: string): void
+}
+
+/** An output on a descriptor. */
+export class DescriptorOutput implements Output {
+  readonly #fd: number
+  level: LogLevel | undefined
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  log(level: LogLevel, message: string, fields: object): void {
+    for (const line of message.split('\n'))
+      this.write({ level, stream: 'log', text: line, ...(Object.keys(fields).length > 0 ? { fields } : {}) })
+  }
+
+  flush(token: string): void {
+    this.#writeText(`${marker}${JSON.stringify({ flush: token })}\n`)
+  }
+
+  write(record: { level: LogLevel; stream: LogStream; text: string; fields?: object; more?: boolean }): void {
+    const { text } = record
+    if (text.length <= pieceLength) return this.#writeText(`${marker}${stringify(record)}\n`)
+    for (let at = 0; at < text.length; at += pieceLength) {
+      const more = record.more || at + pieceLength < text.length
+      this.#writeText(`${marker}${stringify({ ...record, text: text.slice(at, at + pieceLength), ...(more ? { more } : {}) })}\n`)
+    }
+  }
+
+  /** A full pipe that does not block is tried again: the reader always reads (see supervisor/printed.ts). */
+  #writeText(text: string): void {
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length;) {
+      try {
+        at += writeSync(this.#fd, bytes, at)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (code === 'EPIPE') return
+        if (code !== 'EAGAIN') throw error
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      }
+    }
+  }
+}
+
+/** Fields that JSON refuses (cycles, bigints) must not lose the line. */
+function stringify(record: { text: string; fields?: object }): string {
+  try {
+    return JSON.stringify(record)
+  } catch {
+    return JSON.stringify({ ...record, fields: { unprintable: String(record.fields) } })
+  }
+}
+
+/** Stands in for `process.stdout` or `process.stderr`: every line becomes a record, an unfinished line goes out as far as it is. */
+class RecordStream extends Writable {
+  readonly fd: number
+  readonly #output: DescriptorOutput
+  readonly #stream: 'stdout' | 'stderr'
+  readonly #decoder = new StringDecoder('utf8')
+
+  constructor(output: DescriptorOutput, stream: 'stdout' | 'stderr') {
+    super({ decodeStrings: true })
+    this.#output = output
+    this.#stream = stream
+    this.fd = stream === 'stdout' ? 1 : 2
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    const level = this.#output.level ?? (this.#stream === 'stderr' ? 'error' : 'info')
+    const lines = this.#decoder.write(chunk).split('\n')
+    const rest = lines.pop() ?? ''
+    for (const text of lines) this.#output.write({ level, stream: this.#stream, text })
+    if (rest) this.#output.write({ level, stream: this.#stream, text: rest, more: true })
+    done()
+  }
+}
+
+/** Sends everything that this process prints through `output`: `process.stdout`, `process.stderr` and `console`, with its levels. */
+export function capturePrints(output: DescriptorOutput): void {
+  for (const stream of ['stdout', 'stderr'] as const) {
+    let instance: RecordStream | undefined
+    Object.defineProperty(process, stream, {
+      configurable: true,
+      enumerable: true,
+      get: () => (instance ??= new RecordStream(output, stream)),
+    })
+  }
+  const methods = { debug: 'debug', warn: 'warn', error: 'error', trace: 'error' } as const
+  for (const [method, level] of Object.entries(methods) as [keyof typeof methods, LogLevel][]) {
+    const plain = console[method].bind(console)
+    console[method] = (...values: unknown[]): void => {
+      output.level = level
+      try {
+        plain(...values)
+      } finally {
+        output.level = undefined
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The worker's side of the protocol, for one run: greets, receives the run, executes it, answers, leaves. Knows channels, not
+ * descriptors or processes, so that the same code serves a process, a container, a pod and a test. Loads no engine.
+ */
+import type { Duplex } from 'node:stream'
+import { ProtocolError } from '../core/errors.ts'
+import { Bodies } from '../protocol/bodies.ts'
+import { Channel } from '../protocol/channel.ts'
+import { ChannelCaller } from '../protocol/channel-caller.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
+import { parseDown } from '../protocol/parse.ts'
+import type { IncomingValue } from '../protocol/values.ts'
+import { Execution, type LoadTask } from './execute.ts'
+import { refInTree } from './module-files.ts'
+import type { Output } from './output.ts'
+
+export interface ServeOptions {
+  readonly channel: Duplex
+  readonly output: Output
+  readonly load: LoadTask
+  /** Called with the run's variables before anything of the user's is loaded. */
+  readonly setEnvironment: (env: Readonly<Record<string, string>>, cwd: string) => void
+  /** Gets the execution once there is one, for what happens outside of it: an exception that nobody caught. */
+  readonly onExecution?: (execution: Execution) => void
+}
+
+/** Serves one run. Resolves when the worker may leave: its answer is accepted, or the channel has ended. */
+export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'> {
+  const channel = new Channel<Down | Both, Up | Both>(options.channel, parseDown)
+  const bodies = new Bodies<Down, Up>(channel)
+  let execution: Execution | undefined
+  let caller: ChannelCaller | undefined
+  let lease: NodeJS.Timeout | undefined
+  let markAccepted!: () => void
+  const accepted = new Promise<void>((resolve) => (markAccepted = resolve))
+
+  const receive = (message: Down, value: IncomingValue | undefined): void => {
+    lease?.refresh()
+    switch (message.type) {
+      case 'welcome':
+        if (message.protocol !== PROTOCOL_VERSION)
+          throw new ProtocolError(`The supervisor speaks protocol ${message.protocol}, this worker speaks ${PROTOCOL_VERSION}.`)
+        if (message.leaseMs > 0) lease = setTimeout(() => void channel.close(), message.leaseMs).unref()
+        return channel.send({
+          type: 'hello',
+          protocol: PROTOCOL_VERSION,
+          role: 'worker',
+          runtime: { name: 'node', version: process.versions.node },
+        })
+      case 'run': {
+        const running = (caller = new ChannelCaller({
+          channel,
+          bodies,
+          run: message.run,
+          moduleOf: async (site) => refInTree(site, message.code.path),
+        }))
+        const input = value!.read()
+        input.catch(() => undefined)
+        options.setEnvironment(message.env, message.code.cwd)
+        execution = new Execution({ message, input, channel, bodies, caller: running, output: options.output, load: options.load })
+        options.onExecution?.(execution)
+        return void execution.run()
+      }
+      case 'cancel':
+        return execution?.cancel(message.reason)
+      case 'status':
+      case 'settled':
+        return caller?.receive(message, value)
+      case 'accepted':
+        return markAccepted()
+      case 'ping':
+        return channel.send({ type: 'pong' })
+      case 'event':
+      case 'runs':
+      case 'refused':
+        return
+      default:
+        message satisfies never
+    }
+  }
+  bodies.start(receive)
+  const end = await Promise.race([accepted.then(() => 'accepted' as const), channel.closed.then(() => 'lost' as const)])
+  clearTimeout(lease)
+  if (end === 'lost' && execution) {
+    execution.cancel({ code: 'TASK_CANCELLED', message: 'its supervisor is gone' })
+    await execution.finished
+  }
+  void channel.close()
+  return end
+}

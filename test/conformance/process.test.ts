@@ -1,0 +1,3 @@
+import { conformance } from './suite.ts'
+
+conformance({ name: 'process', isolated: true, options: { engine: 'process' } })
