@@ -1,0 +1,5 @@
+import { task } from 'cowait'
+
+export const broken = task(async () => {
+  return (
+})

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
+
+let project: TestProject
+
+beforeAll(() => {
+  project = new TestProject()
+})
+
+afterAll(() => project[Symbol.dispose]())
+
+const run = (...args: string[]): Promise<Ended> => cowait(['run', ...args], { cwd: project.root })
+
+describe('the result', () => {
+  test('is alone on stdout, compact on a pipe', async () => {
+    const { code, stdout, stderr } = await run('single', '-i', 'a=1', '-i', 'b.c=x')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '{"a":1,"b":{"c":"x"}}\n' })
+    expect(stderr).toMatch(/^done in .* · 1 worker, 0 left\n$/)
+  })
+
+  test('is plain JSON whatever the value was', async () => {
+    const { stdout } = await run('outcomes:values')
+    expect(JSON.parse(stdout)).toEqual({ at: '1970-01-01T00:00:00.000Z', big: '10', bytes: 'AQID', map: { a: 1 } })
+  })
+
+  test('prints nothing for undefined', async () => {
+    expect(await run('outcomes:nothing')).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  test('is one object with --json', async () => {
+    const { code, stdout, stderr } = await run('outcomes:outer', '--json')
+    expect(code).toBe(1)
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toMatchObject({
+      task: 'outcomes:outer',
+      status: 'failed',
+      exitCode: 1,
+      error: { name: 'RangeError', message: 'boom 7' },
+      children: [{ task: 'outcomes:failing', status: 'failed', input: { n: 7 }, children: [] }],
+      workers: { started: 2, left: [] },
+    })
+  })
+
+  test('follows the events with --ndjson, each with a type and in order of its run', async () => {
+    const { code, stdout } = await run('outcomes:lines', '-i', 'n=3', '--ndjson')
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; seq?: number; text?: string })
+    expect(code).toBe(0)
+    expect(events.map(({ seq }) => seq).filter((seq) => seq !== undefined)).toEqual(events.slice(0, -1).map((_, index) => index))
+    expect(events.filter(({ type }) => type === 'log').map(({ text }) => text)).toEqual(['line 0', 'line 1', 'line 2'])
+    expect(events.at(-1)).toMatchObject({ type: 'result', status: 'done', output: 3, exitCode: 0 })
+    expect(events.findLastIndex(({ type }) => type === 'log')).toBeLessThan(events.findIndex(({ type }) => type === 'settled'))
+  })
+
+  test('is all there is with --quiet', async () => {
+    expect(await run('outcomes:lines', '--quiet')).toMatchObject({ code: 0, stdout: '10\n', stderr: '' })
+  })
+})
+
+describe('exit codes', () => {
+  test.each([
+    ['a function that throws', ['outcomes:failing'], 1, 'RangeError: boom 1'],
+    ['a child that throws', ['outcomes:outer'], 1, 'RangeError: boom 7'],
+    ['an output that cannot cross', ['outcomes:unserializable'], 1, 'output.f'],
+    ['a worker that exits', ['outcomes:exiting'], 3, 'last words'],
+    ['a worker that is killed', ['outcomes:killed'], 3, 'line 49'],
+    ['a time-out', ['outcomes:slow', '--timeout', '300ms'], 124, 'timed out after'],
+    ['a time-out of a busy loop', ['outcomes:stubborn', '--timeout', '300ms', '--grace', '200ms'], 124, 'timed out after'],
+    ['a retry that does not help', ['outcomes:failing', '--retry', '1'], 1, 'attempt 1 failed'],
+  ])('%s', async (_what, args, code, text) => {
+    const ended = await run(...args)
+    expect(ended).toMatchObject({ code, stdout: '' })
+    expect(ended.stderr).toContain(text)
+    expect(ended.stderr).toMatch(/, 0 left\n$/)
+  })
+
+  test('are the same in every output mode', async () => {
+    for (const mode of ['--json', '--ndjson', '--quiet']) {
+      expect(await run('outcomes:failing', mode), mode).toMatchObject({ code: 1 })
+      expect(await run('outcomes:exiting', mode), mode).toMatchObject({ code: 3 })
+    }
+  })
+})
+
+describe('what was asked for wrongly ends with 2, one message and no stack of ours', () => {
+  test.each([
+    ['an unknown task', ['outcome'], 'Did you mean outcomes'],
+    ['an unknown export', ['outcomes:faling'], 'outcomes:failing'],
+    ['several tasks', ['outcomes'], 'outcomes:deep, outcomes:done'],
+    ['no task at all', [], 'which task'],
+    ['a file without tasks', ['no-tasks'], 'no-tasks has no task'],
+    ['a file with types only', ['only-types'], 'only-types has no task'],
+    ['a syntax error', ['syntax-error'], 'syntax-error.ts:'],
+    ['a throwing import', ['throws'], 'not today'],
+    ['a task that is called while its module loads', ['fork-bomb'], 'isMain'],
+    ['a malformed input', ['single', '-i', '=7'], 'a key is missing'],
+    ['an input that is not JSON', ['single', '-i', 'a:={'], 'not JSON'],
+    ['a missing input file', ['single', '-f', 'gone.json'], 'gone.json'],
+    ['an input that is no object', ['single', '-f', 'list.json'], 'an input is an object'],
+    ['an unknown key of a schema', ['resize', '-i', 'fil=a.png'], 'Did you mean "file"'],
+    ['a wrong type', ['resize', '-i', 'file=a', '-i', 'width=7.5'], 'expected an integer'],
+    ['a wrong choice', ['resize', '-i', 'file=a', '-i', 'formats=web'], 'Did you mean "webp"'],
+    ['a missing required input', ['resize'], '-i file=<string>'],
+    ['an input that the schema refuses', ['resize', '-i', 'file=a', '-i', 'width=-1'], 'width'],
+    ['an unknown option', ['single', '--concurency', '2'], '--concurrency'],
+    ['an unknown engine', ['single', '--engine', 'proces'], 'process'],
+    ['an unknown cluster', ['single', '--cluster', 'prod'], 'prod'],
+    ['a malformed time-out', ['single', '--timeout', 'soon'], 'soon'],
+    ['a malformed variable', ['single', '-e', '=1'], 'a name is missing'],
+    ['a variable that is not set', ['single', '-e', 'SURELY_NOT_SET'], 'SURELY_NOT_SET'],
+    ['a malformed volume', ['single', '-v', 'here'], '-v here'],
+    ['a malformed port', ['single', '-p', 'eighty'], '-p eighty'],
+    ['a concurrency of nothing', ['single', '--concurrency', '0'], '--concurrency 0'],
+    ['two output modes', ['single', '--json', '--ndjson'], 'exclude each other'],
+    ['a config that is not there', ['single', '--config', 'gone.json'], 'gone.json'],
+  ])('%s', async (_what, args, text) => {
+    project.write('list.json', '[1]')
+    const { code, stdout, stderr } = await run(...args)
+    expect(stderr).toContain(text)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).not.toMatch(/at .*(dist\/|node:internal)/)
+  })
+
+  test('an unknown command', async () => {
+    const { code, stderr } = await cowait(['rum'], { cwd: project.root })
+    expect(code).toBe(2)
+    expect(stderr).toContain('Did you mean run?')
+  })
+
+  test('a second supervisor inside of a task', async () => {
+    const { code, stderr } = await cowait(['run', 'single'], { cwd: project.root, env: { COWAIT_WORKER: 'w1' } })
+    expect(code).toBe(2)
+    expect(stderr).toContain('inside of a task')
+  })
+})
+
+describe('stopping', () => {
+  const signals = [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const
+
+  test.each(signals)('%s cancels a deep tree and leaves nothing', async (signal, code) => {
+    const invocation = new Invocation(['run', 'outcomes:deep'], { cwd: project.root })
+    await invocation.shows('| ready')
+    const pids = descendants(invocation.child.pid ?? 0)
+    expect(pids.length).toBeGreaterThanOrEqual(4)
+    invocation.child.kill(signal)
+    expect(await invocation.ended).toMatchObject({ code, stdout: '' })
+    expect(invocation.stderr).toMatch(/cancelled after .* · 4 workers, 0 left\n$/)
+    await gone(pids, 1_000)
+  })
+
+  test('the second signal kills what ignores the first', async () => {
+    const invocation = new Invocation(['run', 'outcomes:stubborn', '--grace', '1m'], { cwd: project.root })
+    await invocation.shows('| ready')
+    const pids = descendants(invocation.child.pid ?? 0)
+    invocation.child.kill('SIGINT')
+    await invocation.shows('once more kills')
+    invocation.child.kill('SIGINT')
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+    await gone(pids, 1_000)
+  })
+
+  test.each(['outcomes:deep', 'outcomes:stubborn'])('SIGKILL of the command line takes %s with it', async (task) => {
+    const invocation = new Invocation(['run', task], { cwd: project.root })
+    await invocation.shows('| ready')
+    const pids = descendants(invocation.child.pid ?? 0)
+    invocation.child.kill('SIGKILL')
+    await invocation.ended
+    await gone(pids, 10_000)
+  })
+
+  test('a reader that closes its pipe cancels the tree', async () => {
+    const invocation = new Invocation(['run', 'outcomes:slow', '--ndjson'], { cwd: project.root })
+    await new Promise((resolve) => invocation.child.stdout?.once('data', resolve))
+    invocation.child.stdout?.destroy()
+    const pids = descendants(invocation.child.pid ?? 0)
+    const { code } = await invocation.ended
+    expect(code).toBe(130)
+    await gone(pids, 1_000)
+  })
+})
+
+describe('exec', () => {
+  test('runs a script with its arguments, its own output and its own exit code', async () => {
+    const { code, stdout } = await cowait(['exec', 'script.ts', 'a', '--json'], { cwd: project.root })
+    expect({ code, stdout }).toEqual({ code: 5, stdout: '["a","--json"]\n' })
+  })
+
+  test('says what is wrong with the file', async () => {
+    expect(await cowait(['exec', 'gone.ts'], { cwd: project.root })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no file gone.ts') as string,
+    })
+    expect(await cowait(['exec', 'syntax-error.ts'], { cwd: project.root })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('syntax-error.ts:') as string,
+    })
+  })
+})
+
+test('variables reach the task and options reach the run', async () => {
+  project.write(
+    'env.ts',
+    `import { task } from 'cowait'\nexport const env = task(async () => [process.env.A, process.env.B, process.env.C])\n`,
+  )
+  project.write('.env.test', 'B=from file\nC=from file\n')
+  const { stdout } = await cowait(['run', 'env', '-e', 'A', '-e', 'B=b', '--env-file', '.env.test'], { cwd: project.root, env: { A: 'a' } })
+  expect(JSON.parse(stdout)).toEqual(['a', 'b', 'from file'])
+})
