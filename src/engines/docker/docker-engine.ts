@@ -183,7 +183,9 @@ class Docker implements DockerEngine {
     signal.throwIfAborted()
     const delivery = this.#deliveries.get(spec.code.hash)
     if (delivery === undefined) throw new Error(`Bug: ${spec.name} wants the tree ${spec.code.hash}, which was not provided.`)
-    const started = startContainer({ spec, delivery, width: this.#width, environment: this.#environment }, signal, report)
+    // A signal of its own: a supervisor may start hundreds under one, and each start waits for several things.
+    const own = AbortSignal.any([signal])
+    const started = startContainer({ spec, delivery, width: this.#width, environment: this.#environment }, own, report)
     this.#starting.set(
       spec.id,
       started.catch(() => {}),

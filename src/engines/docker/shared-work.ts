@@ -1,4 +1,4 @@
-/** Work that several callers wait for. It is aborted when the last of them has given up. */
+/** Work that several callers wait for. It is aborted when the last of them has given up, who stays until it has cleaned up. */
 export class SharedWork<T, Progress> {
   readonly #result: Promise<T>
   readonly #abort = new AbortController()
@@ -36,7 +36,10 @@ export class SharedWork<T, Progress> {
     } finally {
       signal.removeEventListener('abort', stop)
       if (report) this.#reports.delete(report)
-      if (--this.#waiting === 0 && !this.#settled) this.#abort.abort(signal.reason)
+      if (--this.#waiting === 0 && !this.#settled) {
+        this.#abort.abort(signal.reason)
+        await this.#result.catch(() => {})
+      }
     }
   }
 }

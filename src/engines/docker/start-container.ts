@@ -116,7 +116,7 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
   try {
     signal.throwIfAborted()
     const query = { stream: true, stdin: true, stdout: true, stderr: true }
-    const { socket, head } = await client.upgrade(`/containers/${Id}/attach`, { query, signal })
+    const { socket, head } = await client.upgrade(`/containers/${Id}/attach`, { query })
     streams = new AttachedStreams(socket, head)
     await client.call('POST', `/containers/${Id}/start`)
     signal.throwIfAborted()

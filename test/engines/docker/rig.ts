@@ -192,7 +192,8 @@ export class Rig implements AsyncDisposable {
 
   /** Containers of this rig that exist. */
   async left(): Promise<string[]> {
-    return (await docker('ps', '-aq', '--filter', `label=cowait.owner=${this.owner}`)).split('\n').filter(Boolean)
+    const format = '{{.ID}} {{.Names}} {{.Status}} {{.Label "cowait.carrier"}}'
+    return (await docker('ps', '-a', '--format', format, '--filter', `label=cowait.owner=${this.owner}`)).split('\n').filter(Boolean)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

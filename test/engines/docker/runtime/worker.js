@@ -4,16 +4,17 @@ import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { networkInterfaces, hostname } from 'node:os'
 import { Socket, createServer, connect } from 'node:net'
 
-const say = (value) => {
-  const bytes = Buffer.from(JSON.stringify(value) + '\n')
-  for (let at = 0; at < bytes.length;) {
+const writeAll = (fd, bytes) => {
+  for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(3, bytes, at)
+      at += writeSync(fd, bytes, at)
     } catch (error) {
       if (error.code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
   }
 }
+const say = (value) => writeAll(3, Buffer.from(JSON.stringify(value) + '\n'))
 const attempt = (what) => {
   try {
     return what() ?? true
@@ -80,7 +81,10 @@ const commands = {
     }),
   flood: (mib) => {
     const line = `${'x'.repeat(1023)}\n`
-    for (let i = 0; i < mib * 1024; i++) process.stdout.write(line)
+    for (let i = 0; i < mib * 1024; i++) {
+      if (i % 64 === 0) writeFileSync('/tmp/printed', String(i))
+      writeAll(1, Buffer.from(line))
+    }
   },
   info: () => ({
     uid: process.getuid(),
