@@ -94,7 +94,9 @@ describe('malformed documents', () => {
     for (const format of ['json', 'tagged'] as const) {
       expect(fault(document('['.repeat(1_001) + ']'.repeat(1_001), 0, format))).toContain('nested more than 1000 levels deep')
       expect(fault(document('{"a":'.repeat(5_000_000 / 5), 0, format))).toContain('nested more than 1000 levels deep')
-      expect(decode(document(JSON.stringify(['[{'.repeat(2_000), '\\"[', '\\']), 0, format))).toEqual(['[{'.repeat(2_000), '\\"[', '\\'])
+      const texts = ['[{'.repeat(2_000), `"${'['.repeat(2_000)}`, '\\'.repeat(2_001)]
+      expect(decode(document(JSON.stringify(texts), 0, format))).toEqual(texts)
+      expect(fault(document(`["\\\\",${'['.repeat(1_001)}${']'.repeat(1_001)}]`, 0, format))).toContain('nested more than 1000 levels deep')
     }
   })
 })

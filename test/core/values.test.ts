@@ -128,11 +128,14 @@ describe('what crosses', () => {
   })
 
   test('typed arrays are views of the document, with no copy; an ArrayBuffer is its own', () => {
-    const encoded = encode([new Uint8Array([1]), new Float64Array([1, 2]), new ArrayBuffer(4)])
-    const [bytes, numbers, buffer] = decode(encoded) as [Uint8Array, Float64Array, ArrayBuffer]
-    expect(bytes.buffer).toBe(encoded.data.buffer)
-    expect(numbers.buffer).toBe(encoded.data.buffer)
-    expect(buffer.byteLength).toBe(4)
+    for (let length = 0; length < 16; length++) {
+      const encoded = encode(['x'.repeat(length), new Uint8Array([1]), new Float64Array([1, 2]), new ArrayBuffer(4)])
+      const [, bytes, numbers, buffer] = decode(encoded) as [string, Uint8Array, Float64Array, ArrayBuffer]
+      expect(bytes.buffer).toBe(encoded.data.buffer)
+      expect(numbers.buffer).toBe(encoded.data.buffer)
+      expect(numbers).toEqual(new Float64Array([1, 2]))
+      expect(buffer.byteLength).toBe(4)
+    }
   })
 
   test('typed arrays are read from a document that lies at an odd place', () => {
