@@ -1,4 +1,5 @@
 /** What a script's own terminal shows of its runs: their log lines on stderr, with the run's id in front. */
+import { inspect } from 'node:util'
 import type { RunEvent } from '../core/events.ts'
 
 export function printEvent(event: RunEvent): void {
@@ -8,5 +9,5 @@ export function printEvent(event: RunEvent): void {
 }
 
 export function printFailure(error: Error): void {
-  process.stderr.write(`A call failed and nobody looked at it:\n${error.stack ?? String(error)}\n`)
+  process.stderr.write(`A call failed and nobody looked at it:\n${inspect(error)}\n`)
 }

@@ -158,8 +158,7 @@ export class RunTree {
     run.cancel = { reason: run.cancel?.reason ?? reason, deadline, killed: run.cancel?.killed ?? false }
     if (first) this.#effects.push({ type: 'emit', run, event: { type: 'cancelling', reason: reason.message, graceMs } })
     for (const child of this.#childrenOf(run)) {
-      if (!child.shield || graceMs === 0)
-        this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} was cancelled: ${reason.message}` }, graceMs)
+      if (!child.shield || graceMs === 0) this.#cancel(child, { code: 'TASK_CANCELLED', message: inherited(reason.message, run) }, graceMs)
     }
     if (run.phase === 'queued' || run.phase === 'pausing') {
       this.#queue.delete(run)
@@ -294,4 +293,9 @@ export class RunTree {
   #clearTimer(run: RunRecord, timer: TimerName): void {
     this.#effects.push({ type: 'clear-timer', run, timer })
   }
+}
+
+/** A reason that came down from further up is passed on as it is. */
+function inherited(reason: string, run: RunRecord): string {
+  return reason.startsWith('its caller ') ? reason : `its caller ${run.id} was cancelled: ${reason}`
 }
