@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { NotSerializableError } from '../../src/core/errors.ts'
@@ -334,4 +335,29 @@ describe('a preview', () => {
   test('never fails on what a worker may send', () => {
     expect(preview({ format: 'json', textBytes: 900, data: new Uint8Array([0xff, 0x7b]) })).toEqual({ format: 'json', text: '\ufffd{' })
   })
+})
+
+test('every example of the documentation is a document, and reads as it says', () => {
+  const guide = readFileSync(new URL('../../docs/values.md', import.meta.url), 'utf8')
+  const examples = [...guide.matchAll(/```json\n(.*?)```/gs)].flatMap(([, block = '']) => block.trim().split('\n'))
+  const values = examples.map((text) => decode({ format: 'tagged', textBytes: Buffer.byteLength(text), data: Buffer.from(text) }))
+  expect(values).toHaveLength(8)
+  expect(values[0]).toMatchObject({
+    name: 'QuotaError',
+    code: 'QUOTA',
+    data: { retryAfter: 30 },
+    cause: { name: 'TypeError', message: '429' },
+  })
+  expect(values.slice(1)).toEqual([
+    { duration: 5, tags: ['a', 'b'], none: null },
+    undefined,
+    [1, undefined, -0, 2n ** 64n, -255n],
+    { at: new Date('2024-02-29T12:00:00Z'), from: new Date('2024-02-29T12:00:00.123Z'), never: new Date(Number.NaN) },
+    new Map<unknown, unknown>([
+      ['k', 1],
+      [{ any: 'key' }, new Set([1, 2])],
+    ]),
+    { $: 'date', v: 'this is data', when: new Date(0) },
+    { link: new URL('https://example.org/a?b#c'), pattern: /^a+$/gi },
+  ])
 })
