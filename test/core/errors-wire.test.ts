@@ -114,6 +114,15 @@ describe('classes', () => {
     expect(crossed(new Unnamed('m'), Unnamed)).toBeInstanceOf(Unnamed)
   })
 
+  test('an error of a disposal keeps both errors', () => {
+    const error = Object.assign(new Error('disposal failed'), { name: 'SuppressedError' })
+    Object.defineProperty(error, 'error', { value: new TypeError('a') })
+    Object.defineProperty(error, 'suppressed', { value: new RangeError('b') })
+    const back = crossed(error) as unknown as { error: unknown; suppressed: unknown }
+    expect(back.error).toBeInstanceOf(TypeError)
+    expect(back.suppressed).toBeInstanceOf(RangeError)
+  })
+
   test('an Error whose name was set stays an Error of that name', () => {
     const back = crossed(Object.assign(new Error('m'), { name: 'Special' }))
     expect([back.constructor, back.name, String(back)]).toEqual([Error, 'Special', 'Special: m'])

@@ -17,6 +17,8 @@ export interface ErrorFields {
 
 /** Has an error's own place on the wire, or belongs to its class. */
 const reserved = new Set(['name', 'message', 'stack', 'cause'])
+/** Of a `SuppressedError`, which a failing disposal makes. */
+const hiddenFields = ['error', 'suppressed']
 const MAX_CLASSES = 16
 /** So that a text which was cut at one border is not cut again at the next. */
 const ROOM_FOR_NOTE = 64
@@ -73,7 +75,10 @@ function codeOf(error: Error): string | number | undefined {
 
 function dataOf(error: Error): readonly (readonly [string, unknown])[] {
   if (error instanceof RemoteError) return Object.entries(error.data)
-  const keys = attempt(() => Object.keys(error))
+  const keys = attempt(() => [
+    ...Object.keys(error),
+    ...hiddenFields.filter((key) => Object.hasOwn(error, key) && !isEnumerable(error, key)),
+  ])
   if (!Array.isArray(keys)) return []
   return (keys as string[])
     .filter((key) => !reserved.has(key) && (key !== 'code' || codeOf(error) === undefined))
