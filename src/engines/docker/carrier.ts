@@ -61,6 +61,18 @@ export class Carrier implements AsyncDisposable {
     }
   }
 
+  /** Whether a folder holds nothing. */
+  async isEmpty(path: string): Promise<boolean> {
+    const response = await this.#client.stream('GET', `/containers/${this.#id}/archive`, { query: { path: `${path}/.` } })
+    // One header of 512 bytes for the folder itself, and two empty ones for the end; a file would take more.
+    let bytes = 0
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).length
+      if (bytes > 3 * 512) break
+    }
+    return bytes <= 3 * 512
+  }
+
   /** Unpacks entries below a folder that exists. */
   async put(folder: string, entries: AsyncIterable<TarEntry> | Iterable<TarEntry>, signal: AbortSignal): Promise<void> {
     await this.#client.upload(`/containers/${this.#id}/archive`, Readable.from(writeTar(entries), { objectMode: false }), {

@@ -37,6 +37,7 @@ import { removeContainer, within } from './removal.ts'
 import { startContainer, type StartEnvironment } from './start-container.ts'
 import { StartWidth } from './start-width.ts'
 import { pruneVolumes, sweep } from './sweep.ts'
+import { UserVolumes } from './user-volumes.ts'
 
 export interface DockerEngineOptions {
   readonly owner: SupervisorId
@@ -153,6 +154,7 @@ class Docker implements DockerEngine {
       settings,
       images: new Images(client, info.Architecture, env),
       network: this.#network,
+      volumes: new UserVolumes(client, this.#labels),
       events: this.#events,
       ownerLabels: this.#labels,
       defaultUser: engineUser(info, client.endpoint),

@@ -110,8 +110,8 @@ function hasPlatform(image: ApiImage, platform: string | undefined): boolean {
 /** Official images say which Node they hold, so an old one is refused before a container is made. */
 function checkNode(name: string, image: ApiImage): void {
   const version = image.Config?.Env?.find((line) => line.startsWith('NODE_VERSION='))?.slice('NODE_VERSION='.length)
-  const [major = NaN, minor = 0] = (version ?? '').split('.').map(Number)
-  if (Number.isNaN(major)) return
+  if (version === undefined) return
+  const [major = 0, minor = 0] = version.split('.').map(Number)
   const isSupported = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
   if (!isSupported)
     throw new EngineError(`Image "${name}" has Node ${version}, but a worker needs 20.19, 22.12 or later.`, {

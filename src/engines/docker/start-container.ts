@@ -1,13 +1,13 @@
 /** From a worker's spec to a worker that runs: image, network and code side by side, then create, attach, start. */
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
-import { EngineError } from '../../core/errors.ts'
-import { ApiError, isMissing, startError } from './api-error.ts'
+import { ApiError, startError } from './api-error.ts'
 import type { ApiContainer, ApiInfo } from './api-types.ts'
 import { AttachedStreams } from './attached-streams.ts'
 import { checkRoom, checkSpec, mib } from './check-spec.ts'
 import type { CodeDelivery } from './code-delivery.ts'
 import { Container } from './container.ts'
 import { containerName, containerSpec } from './container-spec.ts'
+import { containerUser } from './container-user.ts'
 import type { DockerClient } from './docker-client.ts'
 import { defaultImage, type DockerSettings, type DockerWorkerSettings } from './docker-settings.ts'
 import type { EventStream } from './event-stream.ts'
@@ -16,6 +16,7 @@ import { isolatedNetwork, type IsolatedNetwork } from './isolated-network.ts'
 import { hostPlatform } from './platform.ts'
 import { removeContainer } from './removal.ts'
 import type { StartWidth } from './start-width.ts'
+import type { UserVolumes } from './user-volumes.ts'
 
 /** What all starts of one engine share. */
 export interface StartEnvironment {
@@ -24,6 +25,7 @@ export interface StartEnvironment {
   readonly settings: DockerSettings
   readonly images: Images
   readonly network: IsolatedNetwork
+  readonly volumes: UserVolumes
   readonly events: EventStream
   readonly ownerLabels: Readonly<Record<string, string>>
   readonly defaultUser: string
@@ -45,7 +47,7 @@ const networkTries = 3
 
 /** Rejects with an `EngineError`, or as the signal says; then nothing is left of it. */
 export async function startContainer({ spec, delivery, width, environment }: Start, signal: AbortSignal, report: Report): Promise<Worker> {
-  const { client, info, settings: engine, images, network, events } = environment
+  const { client, info, settings: engine, images, network, volumes, events } = environment
   const settings = checkSpec(spec, engine)
   checkRoom(spec, info)
   const imageName = spec.image ?? engine.image ?? defaultImage
@@ -55,13 +57,14 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
       images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report),
       events.open(),
       settings.network === undefined && network.ensure(signal),
-      checkVolumes(client, spec, signal),
+      volumes.check(spec, signal),
     ])
     if (image.platform !== hostPlatform()) {
       const warning = delivery.foreignAddons(image.platform)
       if (warning !== undefined) report({ phase: 'preparing', detail: warning })
     }
     const codeMounts = await delivery.mounts(image.id, signal, report)
+    await volumes.open(spec, image.id, containerUser(settings.user, image.user, environment.defaultUser), signal)
     const create = (): Promise<Worker> =>
       createAndStart({ spec, delivery, environment, settings, image, imageName, codeMounts }, signal, report)
     for (let tries = 1; ; tries++) {
@@ -129,22 +132,6 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     await removeContainer(client, { containerId: Id, graceMs: 0, exited: container.exited, gone: container.gone })
     container.markGone()
     throw error
-  }
-}
-
-/** A volume that does not exist would be made by the engine, stay behind, and be empty: most likely its name is wrong. */
-async function checkVolumes(client: DockerClient, { name, mounts }: WorkerSpec, signal: AbortSignal): Promise<void> {
-  for (const mount of mounts) {
-    if (!('volume' in mount)) continue
-    try {
-      await client.call('GET', `/volumes/${mount.volume}`, { signal })
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      throw new EngineError(`The volume "${mount.volume}" of ${name} does not exist in the engine.`, {
-        cause: error,
-        hint: `Make it with "docker volume create ${mount.volume}", or correct "volumes".`,
-      })
-    }
   }
 }
 

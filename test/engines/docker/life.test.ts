@@ -153,7 +153,9 @@ describeDocker('a supervisor that is killed', () => {
     const node = join(import.meta.dirname, '../../../node_modules/.bin/esbuild')
     const { execFileSync } = await import('node:child_process')
     const built = join(rig.project.folder, 'supervisor.mjs')
-    execFileSync(node, [program, '--bundle', '--platform=node', '--format=esm', '--target=node20', `--outfile=${built}`], { stdio: 'ignore' })
+    execFileSync(node, [program, '--bundle', '--platform=node', '--format=esm', '--target=node20', `--outfile=${built}`], {
+      stdio: 'ignore',
+    })
     const supervisor = spawn(process.execPath, [built], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(supervisor.stdout, 'data')
     expect(await rig.left()).toHaveLength(2)
@@ -171,7 +173,9 @@ describeDocker('sweeping', () => {
     const own = await rig.start()
     const { Labels } = (await rig.inspect(own)).Config as { Labels: Record<string, string> }
     const make = async (changes: Record<string, string>): Promise<string> => {
-      const labels = Object.entries({ ...Labels, 'cowait.owner': 'test-gone', 'cowait.worker': 'w', ...changes }).flatMap(([key, value]) => ['--label', `${key}=${value}`])
+      const labels = Object.entries({ ...Labels, 'cowait.owner': 'test-gone', 'cowait.worker': 'w', ...changes }).flatMap(
+        ([key, value]) => ['--label', `${key}=${value}`],
+      )
       return docker('create', ...labels, 'node:24-slim', 'true')
     }
     const dead = await make({ 'cowait.pid': '1', 'cowait.started': 'long ago' })

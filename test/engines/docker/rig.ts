@@ -196,9 +196,13 @@ export class Rig implements AsyncDisposable {
     return (await docker('ps', '-a', '--format', format, '--filter', `label=cowait.owner=${this.owner}`)).split('\n').filter(Boolean)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async removeAll(): Promise<void> {
     const infos = await this.engine.list({ owner: this.owner })
     await Promise.all(infos.map(({ id }) => this.engine.remove(id, 0)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.removeAll()
     await this.engine.close()
     rmSync(this.project.folder, { recursive: true, force: true })
     const left = await this.left()

@@ -5,7 +5,7 @@ import { networkInterfaces, hostname } from 'node:os'
 import { Socket, createServer, connect } from 'node:net'
 
 const writeAll = (fd, bytes) => {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at)
     } catch (error) {
