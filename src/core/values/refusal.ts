@@ -23,7 +23,7 @@ export function refusalOf(value: unknown): Refusal {
   return { problem: `is an instance of ${name}`, advice: `its class cannot cross a container border. Pass ${advice}.` }
 }
 
-export function isThenable(value: object): boolean {
+function isThenable(value: object): boolean {
   return typeof (value as { then?: unknown }).then === 'function'
 }
 
