@@ -14,7 +14,7 @@ import { build as bundle } from 'esbuild'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-const ENTRY_POINTS = {
+export const ENTRY_POINTS = {
   index: 'src/index.ts',
   cli: 'src/cli/main.ts',
   worker: 'src/worker/main.ts',
