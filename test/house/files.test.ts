@@ -69,10 +69,22 @@ describe('no file names a registry or a folder of one machine', () => {
   })
 })
 
-test('the lock file says where no package comes from', () => {
-  const lock = JSON.parse(read('package-lock.json') ?? '') as { packages: Record<string, { resolved?: string; integrity?: string }> }
-  const entries = Object.entries(lock.packages).filter(([path]) => path !== '')
-  expect(entries.length).toBeGreaterThan(0)
-  expect(entries.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
-  expect(entries.filter(([, { integrity }]) => integrity === undefined).map(([path]) => path)).toEqual([])
+describe('the lock file', () => {
+  type Entry = { resolved?: string; integrity?: string; optional?: boolean; os?: string[]; optionalDependencies?: Record<string, string> }
+  const { packages } = JSON.parse(read('package-lock.json') ?? '') as { packages: Record<string, Entry> }
+  const entries = Object.entries(packages).filter(([path]) => path !== '')
+
+  test('names no address, and a hash for each package but the builds for other platforms', () => {
+    expect(entries.length).toBeGreaterThan(0)
+    expect(entries.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
+    const unpinned = entries.filter(([, { integrity }]) => integrity === undefined)
+    expect(unpinned.filter(([, { optional, os }]) => !optional || os === undefined)).toEqual([])
+  })
+
+  test('has the builds for all platforms, without which npm ci refuses it: see scripts/complete-lock.mjs', () => {
+    const missing = entries.flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !packages[`${path}/node_modules/${name}`] && !packages[`node_modules/${name}`]),
+    )
+    expect(missing).toEqual([])
+  })
 })

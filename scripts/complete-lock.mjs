@@ -1,0 +1,33 @@
+/**
+ * Adds to package-lock.json the builds for other platforms that the registry in use does not have. npm leaves them out
+ * without a word, and `npm ci` then refuses the lock file everywhere. Run it after `npm install` behind such a registry.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const file = join(import.meta.dirname, '../package-lock.json')
+const lock = JSON.parse(readFileSync(file, 'utf8'))
+const SYSTEMS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
+const CPUS = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64']
+
+/** `@oxlint/binding-linux-x64-musl` is for Linux on x64 with musl. */
+function platformOf(name) {
+  const words = name.split(/[/-]/)
+  const os = words.find((word) => SYSTEMS.includes(word))
+  const cpu = words.find((word) => CPUS.includes(word))
+  if (!os || !cpu) throw new Error(`The lock file lacks "${name}", whose name tells no platform. Install it from a complete registry.`)
+  const libc = /musl/.test(words.at(-1)) ? ['musl'] : /gnu/.test(words.at(-1)) && os === 'linux' ? ['glibc'] : undefined
+  return { cpu: [cpu], ...(libc && { libc }), os: [os] }
+}
+
+for (const [path, entry] of Object.entries(lock.packages)) {
+  for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+    const places = [`${path}/node_modules/${name}`, `node_modules/${name}`]
+    if (places.some((place) => lock.packages[place])) continue
+    if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`The lock file lacks "${name}@${version}". Install it from a complete registry.`)
+    lock.packages[`node_modules/${name}`] = { version, ...platformOf(name), ...(entry.dev && { dev: true }), optional: true }
+    process.stdout.write(`${name}@${version}\n`)
+  }
+}
+const sorted = Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en'))
+writeFileSync(file, `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, undefined, 2)}\n`)
