@@ -17,7 +17,7 @@ function platformOf(name) {
   const cpu = words.find((word) => CPUS.includes(word))
   if (!os || !cpu) throw new Error(`The lock file lacks "${name}", whose name tells no platform. Install it from a complete registry.`)
   const libc = /musl/.test(words.at(-1)) ? ['musl'] : /gnu/.test(words.at(-1)) && os === 'linux' ? ['glibc'] : undefined
-  return { cpu: [cpu], ...(libc && { libc }), os: [os] }
+  return { cpu, libc, os }
 }
 
 for (const [path, entry] of Object.entries(lock.packages)) {
@@ -25,7 +25,9 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     const places = [`${path}/node_modules/${name}`, `node_modules/${name}`]
     if (places.some((place) => lock.packages[place])) continue
     if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`The lock file lacks "${name}@${version}". Install it from a complete registry.`)
-    lock.packages[`node_modules/${name}`] = { version, ...platformOf(name), ...(entry.dev && { dev: true }), optional: true }
+    const { cpu, libc, os } = platformOf(name)
+    const dev = entry.dev && { dev: true }
+    lock.packages[`node_modules/${name}`] = { version, cpu: [cpu], ...dev, ...(libc && { libc }), optional: true, os: [os] }
     process.stdout.write(`${name}@${version}\n`)
   }
 }
