@@ -22,14 +22,19 @@ export function isMissing(error: unknown): boolean {
 /** The engine could not be reached. */
 export function connectionError(error: unknown, endpoint: Endpoint): Error {
   if (error instanceof EngineError) return error
-  if (error instanceof ApiError) return new EngineError(`The Docker engine at ${endpoint.name} refused: ${error.message}`, { cause: error })
-  const { name = '', code = '', message = String(error) } = error as NodeJS.ErrnoException
+  if (error instanceof ApiError && !/HTTPS server/.test(error.message)) {
+    return new EngineError(`The Docker engine at ${endpoint.name} refused: ${error.message}`, { cause: error })
+  }
+  const { name, code = '', syscall = '', message } = error as NodeJS.ErrnoException
   if (name === 'AbortError') return error as Error
   if (name === 'TimeoutError') {
     return new EngineError(`The Docker engine at ${endpoint.name} does not answer.`, {
       cause: error,
       hint: 'Check that it runs: "docker version".',
     })
+  }
+  if (syscall !== '' && !/^(?:connect|read|write|shutdown|getaddrinfo)/.test(syscall)) {
+    return new EngineError(`Work for the Docker engine failed on this host: ${message}`, { cause: error })
   }
   if (code === 'EACCES' || code === 'EPERM') {
     return new EngineError(`No permission to use the Docker engine at ${endpoint.name}.`, {
@@ -52,7 +57,10 @@ export function connectionError(error: unknown, endpoint: Endpoint): Error {
       hint: 'Check DOCKER_HOST and "docker context ls".',
     })
   }
-  if (/CERT|TLS|SSL|HTTP_|HPE_/.test(code) || /certificate|wrong version number|HTTP\/|Parse Error|socket hang up/i.test(message)) {
+  if (
+    /CERT|TLS|SSL|HTTP_|HPE_/.test(code) ||
+    /certificate|HTTPS server|wrong version number|HTTP\/|Parse Error|socket hang up/i.test(message)
+  ) {
     const tls = endpoint.kind === 'tcp' && endpoint.tls !== undefined
     return new EngineError(`The Docker engine at ${endpoint.name} cannot be spoken to ${tls ? 'with' : 'without'} TLS: ${message}`, {
       cause: error,

@@ -66,8 +66,10 @@ export class ContentVolumes {
     if ((await carrier.stat(`/cowait-fill/${filledMark}`)) !== undefined) return
     const bytes = entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.size : 0), 0)
     report(`sending ${kind} to the engine, ${Math.ceil(bytes / 1024)} KiB`)
-    await carrier.put('/cowait-fill', entries, signal)
-    await carrier.put('/cowait-fill', [{ type: 'text', name: filledMark, mode: 0o444, text: '' }], signal)
+    // From the root: a link that leads out of the folder that is unpacked into would be refused.
+    const below = (entry: TarEntry): TarEntry => ({ ...entry, name: `cowait-fill/${entry.name}` })
+    await carrier.put('/', entries.map(below), signal)
+    await carrier.put('/', [below({ type: 'text', name: filledMark, mode: 0o444, text: '' })], signal)
   }
 
   async #lock(volume: string, signal: AbortSignal): Promise<Carrier> {

@@ -1,5 +1,5 @@
 /** What is in a folder of the host: to send it, and to know it again. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readFile, readdir, readlink, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -59,7 +59,7 @@ export async function hashFolder(found: readonly Found[], memory: string): Promi
     }
   }
   const hash = content.digest('hex')
-  const unfinished = `${memory}.${process.pid}`
+  const unfinished = `${memory}.${randomUUID()}`
   await writeFile(unfinished, `${fingerprint} ${hash}`)
   await rename(unfinished, memory)
   return hash

@@ -30,17 +30,22 @@ class SshConnection extends Duplex {
     // Its own process group: Ctrl-C at the terminal must not cut the connection that the removal needs.
     this.#child = spawn('ssh', [...endpoint.arguments, ...endpoint.program], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     const { stdin, stdout, stderr } = this.#child
-    stdin?.on('error', (error) => this.destroy(error))
+    // Its own words come with its end, and say more than a broken pipe.
+    stdin?.on('error', () => {})
     stdout?.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) stdout.pause()
     })
-    stdout?.on('end', () => this.push(null))
     stderr?.setEncoding('utf8').on('data', (text: string) => (this.#said = (this.#said + text).slice(-2000)))
     this.#child.on('error', (error) =>
       this.destroy(new EngineError(`ssh could not be started for ${endpoint.name}.`, { cause: error, hint: 'Install ssh.' })),
     )
     this.#child.on('close', (code) => {
-      if (code === 0 || this.destroyed) return
+      if (this.destroyed) return
+      // Only now: an end that ssh failed by must not read as one that the engine meant.
+      if (code === 0) {
+        this.push(null)
+        return
+      }
       const words = this.#said.trim() || `ssh ended with code ${code}`
       this.destroy(
         new EngineError(`The connection to ${endpoint.name} failed: ${words}`, {
@@ -55,7 +60,9 @@ class SshConnection extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#child.stdin?.write(chunk, done)
+    this.#child.stdin?.write(chunk, (error) => {
+      if (!error) done()
+    })
   }
 
   override _final(done: () => void): void {

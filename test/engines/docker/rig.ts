@@ -135,20 +135,20 @@ export interface RigOptions extends ProjectOptions {
 }
 
 export class Rig implements AsyncDisposable {
-  readonly owner = `test-${randomUUID().slice(0, 8)}`
+  readonly owner: string
   readonly project: Project
   readonly engine: DockerEngine
   readonly phases: StartPhase[] = []
   #count = 0
 
-  private constructor(project: Project, makeEngine: DockerEngine, owner: string) {
+  private constructor(project: Project, engine: DockerEngine, owner: string) {
     this.project = project
-    this.engine = makeEngine
+    this.engine = engine
     this.owner = owner
   }
 
-  static async open({ settings, env, project = makeProject({}), ...rest }: RigOptions = {}): Promise<Rig> {
-    const own = Object.keys(rest).length > 0 ? makeProject(rest) : project
+  static async open({ settings, env, project, ...rest }: RigOptions = {}): Promise<Rig> {
+    const own = project ?? makeProject(rest)
     const owner = `test-${randomUUID().slice(0, 8)}`
     const engine = await createDockerEngine({
       owner,
@@ -159,9 +159,13 @@ export class Rig implements AsyncDisposable {
     return new Rig(own, engine, owner)
   }
 
+  static around(project: Project, engine: DockerEngine, owner: string): Rig {
+    return new Rig(project, engine, owner)
+  }
+
   async spec(partial: Partial<WorkerSpec> = {}): Promise<WorkerSpec> {
     const code = await this.engine.provide(this.project.tree, AbortSignal.timeout(20_000))
-    const id = `worker-${this.owner}-${++this.#count}`
+    const id = `worker-${randomUUID().slice(0, 8)}-${++this.#count}`
     return {
       id,
       owner: this.owner,

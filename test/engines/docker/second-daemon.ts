@@ -1,0 +1,173 @@
+/** A Docker daemon of the test's own, with its own data, which may be restarted, starved or hidden from. Never the machine's. */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { image } from './rig.ts'
+
+const run = promisify(execFile)
+
+export interface SecondDaemonOptions {
+  /** Folders that it finds empty, as one behind a virtual machine does. */
+  readonly hide?: readonly string[]
+  /** On a loopback port, with certificates in `certificates`. */
+  readonly tls?: boolean
+  /** Keeps its data in memory of this size. */
+  readonly diskBytes?: number
+  readonly arguments?: readonly string[]
+}
+
+export class SecondDaemon implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'cowait-daemon-'))
+  port = 0
+  readonly #options: SecondDaemonOptions
+  #process: ChildProcess | undefined
+
+  private constructor(options: SecondDaemonOptions) {
+    this.#options = options
+  }
+
+  static async start(options: SecondDaemonOptions = {}): Promise<SecondDaemon> {
+    const daemon = new SecondDaemon(options)
+    if (options.tls) {
+      makeCertificates(daemon.certificates)
+      daemon.port = await freePort()
+    }
+    mkdirSync(daemon.#data)
+    if (options.diskBytes) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${options.diskBytes}`, 'tmpfs', daemon.#data])
+    await daemon.up()
+    return daemon
+  }
+
+  get host(): string {
+    return `unix://${this.folder}/docker.sock`
+  }
+
+  get certificates(): string {
+    return join(this.folder, 'certificates')
+  }
+
+  get #data(): string {
+    return join(this.folder, 'data')
+  }
+
+  async up(): Promise<void> {
+    const { hide = [], tls, arguments: more = [] } = this.#options
+    const certificates = (name: string): string => join(this.certificates, name)
+    const line = [
+      'dockerd',
+      '--data-root',
+      this.#data,
+      '--exec-root',
+      join(this.folder, 'exec'),
+      '--pidfile',
+      join(this.folder, 'pid'),
+      '--host',
+      this.host,
+    ]
+    line.push('--bridge=none', '--iptables=false', '--ip-masq=false', ...more)
+    if (tls) {
+      line.push('--host', `tcp://127.0.0.1:${this.port}`, '--tlsverify')
+      line.push('--tlscacert', certificates('ca.pem'), '--tlscert', certificates('server.pem'), '--tlskey', certificates('server-key.pem'))
+    }
+    const log = openSync(join(this.folder, 'log'), 'a')
+    const script = [...hide.map((folder) => `mount -t tmpfs tmpfs '${folder}'`), 'exec "$@"'].join(' && ')
+    this.#process = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', ...line], { stdio: ['ignore', log, log], detached: true })
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.docker('version')
+        return
+      } catch (error) {
+        if (tries === 150 || this.#process.exitCode !== null)
+          throw new Error(`The second daemon did not start:\n${readFileSync(join(this.folder, 'log'), 'utf8').slice(-2000)}`, {
+            cause: error,
+          })
+        await pause(200)
+      }
+    }
+  }
+
+  async docker(...command: string[]): Promise<string> {
+    return (
+      await run('docker', ['--host', this.host, ...command], {
+        env: { ...process.env, DOCKER_HOST: '', DOCKER_CONTEXT: '', DOCKER_TLS_VERIFY: '' },
+        maxBuffer: 16 << 20,
+      })
+    ).stdout.trim()
+  }
+
+  loadImage(): void {
+    execFileSync('sh', ['-c', `docker save ${image} | docker --host ${this.host} load`], { stdio: 'ignore' })
+  }
+
+  /** As in a crash: containers die with it. */
+  async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#process
+    if (!child?.pid || child.exitCode !== null) return
+    process.kill(Number(readFileSync(join(this.folder, 'pid'), 'utf8')), signal)
+    await once(child, 'exit')
+    rmSync(join(this.folder, 'pid'), { force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down()
+    // Its containerd may outlive it by a moment, and holds its folder.
+    for (const file of ['exec/containerd/containerd.pid']) {
+      try {
+        process.kill(Number(readFileSync(join(this.folder, file), 'utf8')), 'SIGKILL')
+      } catch {
+        // It is gone, as it should be.
+      }
+    }
+    const mounts = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+    for (const mount of mounts.filter((path) => path.startsWith(`${this.folder}/`)).toReversed()) execFileSync('umount', ['-l', mount])
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  return port
+}
+
+/** One authority, a server for 127.0.0.1, a client. */
+export function makeCertificates(folder: string): void {
+  mkdirSync(folder)
+  const openssl = (...command: string[]): void => void execFileSync('openssl', command, { cwd: folder, stdio: 'ignore' })
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  openssl('req', '-x509', ...ec, '-keyout', 'ca-key.pem', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=test')
+  for (const [name, file, usage] of [
+    ['server', 'server', 'serverAuth'],
+    ['client', '', 'clientAuth'],
+  ] as const) {
+    const [key, cert] = file === '' ? ['key.pem', 'cert.pem'] : [`${file}-key.pem`, `${file}.pem`]
+    openssl('req', ...ec, '-keyout', key, '-out', 'request.pem', '-subj', `/CN=${name}`)
+    writeFileSync(join(folder, 'extensions'), `subjectAltName=IP:127.0.0.1\nextendedKeyUsage=${usage}\n`)
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'request.pem',
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca-key.pem',
+      '-CAcreateserial',
+      '-out',
+      cert,
+      '-days',
+      '2',
+      '-extfile',
+      'extensions',
+    )
+  }
+}
