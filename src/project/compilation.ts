@@ -146,21 +146,12 @@ export class Compilation implements AsyncDisposable {
   #resolve(importer: string, specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> {
     const targets = new Map<string, Target>()
     for (const specifier of new Set(specifiers)) {
-      const isOurs = specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)
-      const target = isOurs ? this.#ourselves(importer, specifier, kind) : this.#resolver.resolve(importer, specifier, kind)
+      // Our own package stays a package: it is linked into the tree.
+      if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) continue
+      const target = this.#resolver.resolve(importer, specifier, kind)
       if (target) targets.set(specifier, target)
     }
     return targets
-  }
-
-  /** Our own package stays a package, and is linked into the tree. In our own repository its name means the repository, so it is named by its path. */
-  #ourselves(importer: string, specifier: string, kind: 'import' | 'require'): Target | undefined {
-    const { treeRoot } = this.#options.place
-    const own = this.#packages.of(join(treeRoot, importer))
-    if (own?.file.name !== PACKAGE_NAME) return undefined
-    const target = this.#resolver.resolve(importer, specifier, kind)
-    if (target?.type !== 'inside') return undefined
-    return { ...target, path: `node_modules/${PACKAGE_NAME}/${toSlashes(relative(own.folder, join(treeRoot, target.path)))}` }
   }
 
   /** Adds an imported file to the tree, with its package where that lies beside the project: a linked one of the workspace. */

@@ -46,7 +46,9 @@ export async function compileProject(project: ProjectPlace, signal?: AbortSignal
 }
 
 function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }: TreeIndex): TreePlan {
-  const links = new Map([[`node_modules/${PACKAGE_NAME}`, ownPackage().root]])
+  const own = ownPackage().root
+  // In our own repository our name means the repository, whose built files are not part of the code.
+  const links = new Map([own === treeRoot ? ['dist', join(own, 'dist')] : [`node_modules/${PACKAGE_NAME}`, own]])
   for (const folder of installs) if (folder !== '') links.set(`${folder}/node_modules`, join(treeRoot, folder, 'node_modules'))
   return { hash, files: filesOf(files, generated), links }
 }
