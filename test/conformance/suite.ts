@@ -78,7 +78,7 @@ export function conformance(engine: ConformanceEngine): void {
     test('a run has its id at once and follows its status', async () => {
       await using host = await openHost(engine)
       expect(await host.output('calls:ids')).toEqual({
-        before: { id: expect.stringMatching(/^echo-[a-z][a-z0-9]{7}$/), status: 'waiting' },
+        before: { id: expect.stringMatching(/^echo-[a-z0-9]{8}$/), status: 'waiting' },
         after: 'done',
         attempt: 1,
       })
