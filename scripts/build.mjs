@@ -7,8 +7,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, relative } from 'node:path'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build as bundle } from 'esbuild'
 
@@ -46,7 +46,6 @@ export async function build({ bundleOnly = false } = {}) {
     const dist = join(root, 'dist')
     const fresh = await install(staging, dist)
     if (!bundleOnly) await removeOthers(dist, fresh)
-    await linkCommand(dist)
     await writeFile(stamp, '')
     await utimes(stamp, started, started)
   } finally {
@@ -130,17 +129,6 @@ async function removeOthers(dist, fresh) {
   for (const file of existsSync(dist) ? await filesUnder(dist) : []) {
     if (!fresh.has(relative(dist, file))) await rm(file, { force: true })
   }
-}
-
-/** `npx cowait` in a clone: found here, npm neither asks the registry nor installs anything. */
-async function linkCommand(dist) {
-  const bin = join(root, 'node_modules/.bin')
-  const link = join(bin, 'cowait')
-  if (!existsSync(join(dist, 'cli.js')) || !existsSync(bin) || existsSync(link)) return
-  await rm(link, { force: true })
-  await symlink(join('../..', basename(dist), 'cli.js'), link).catch((error) => {
-    if (error.code !== 'EEXIST') throw error
-  })
 }
 
 async function filesUnder(folder) {
