@@ -2,10 +2,12 @@
  * The program of a worker: descriptors, signals and exits. The channel comes in on descriptor 4 and goes out on descriptor 3
  * (see PROTOCOL.md, Descriptors); everything else is `serve`.
  */
+import { join } from 'node:path'
 import { setProcessScope } from '../core/scope.ts'
 import { DescriptorChannel } from './descriptors.ts'
 import type { Execution } from './execute.ts'
 import { loadTask } from './load.ts'
+import { manifestOf } from './module-files.ts'
 import { capturePrints, DescriptorOutput } from './output.ts'
 import { serve } from './serve.ts'
 
@@ -28,9 +30,9 @@ const end = await serve({
     setProcessScope(execution?.scope)
     return definition
   },
-  setEnvironment: (env, cwd) => {
+  setEnvironment: (env, { path, cwd }) => {
     Object.assign(process.env, env)
-    process.chdir(cwd)
+    process.chdir(join(cwd, manifestOf(path).project))
   },
   onExecution: (started) => (execution = started),
 })

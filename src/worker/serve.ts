@@ -19,7 +19,7 @@ export interface ServeOptions {
   readonly output: Output
   readonly load: LoadTask
   /** Called with the run's variables before anything of the user's is loaded. */
-  readonly setEnvironment: (env: Readonly<Record<string, string>>, cwd: string) => void
+  readonly setEnvironment: (env: Readonly<Record<string, string>>, code: { readonly path: string; readonly cwd: string }) => void
   /** Gets the execution once there is one, for what happens outside of it: an exception that nobody caught. */
   readonly onExecution?: (execution: Execution) => void
 }
@@ -56,7 +56,7 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
         }))
         const input = value!.read()
         input.catch(() => undefined)
-        options.setEnvironment(message.env, message.code.cwd)
+        options.setEnvironment(message.env, message.code)
         execution = new Execution({ message, input, channel, bodies, caller: running, output: options.output, load: options.load })
         options.onExecution?.(execution)
         return void execution.run()
