@@ -9,5 +9,5 @@ export function closingLine(outcome: Outcome, board: RunBoard, { stderr, workerW
   const paint = { done: colours.green, failed: colours.red, cancelled: colours.yellow }[outcome.status]
   const left = outcome.left.length === 0 ? '0 left' : colours.red(`${outcome.left.length} left: ${outcome.left.join(' ')}`)
   const preposition = outcome.status === 'done' ? 'in' : 'after'
-  return `${paint(verb)} ${preposition} ${formatTime(outcome.durationMs)} · ${count(board.workers, workerWord)}, ${left}`
+  return `${paint(verb)} ${preposition} ${formatTime(outcome.durationMs)} · ${count(board.workers, workerWord())}, ${left}`
 }

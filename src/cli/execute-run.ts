@@ -29,8 +29,10 @@ export interface RunSetting {
 /** Runs a plan to its end and everything of it away. The first request to stop cancels, the second kills, the third leaves. */
 export async function executeRun(plan: RunPlan, { supervisor, view, io, record }: RunSetting): Promise<Outcome> {
   let recorder: Recorder | undefined
+  let ran = false
   supervisor.subscribe((event) => {
     view.event(event)
+    ran ||= event.type === 'running'
     if (record && event.type === 'created' && event.parent === null) recorder ??= Recorder.open(event.run, record)
     recorder?.event(event)
   })
@@ -49,6 +51,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
   const error = settlement.status === 'done' ? undefined : settlement.error
   const outcome = {
     run: run.id,
+    ran,
     status: settlement.status,
     ...(settlement.status === 'done' && { output: toPlainJson(settlement.output) }),
     ...endOf(error, io.stop.first),

@@ -6,7 +6,7 @@ import type { Outcome, ViewContext } from './views/view.ts'
 /** `RangeError: boom`: name and first line of the message. */
 export function summaryLine(error: ErrorSummary): string {
   const [first = ''] = error.message.split('\n', 1)
-  const text = error.name && error.name !== 'Error' && error.code !== 'TASK_CANCELLED' ? `${error.name}: ${first}` : first
+  const text = isTheirs(error) ? `${error.name}: ${first}` : first
   return safeText(text, false)
 }
 
@@ -30,7 +30,7 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
 
 /** The joined stack where there is one, else the message; then how the failure came up the run tree. */
 function bodyLines(error: ErrorSummary, debug: boolean): string[] {
-  const head = error.name && error.name !== 'Error' ? `${error.name}: ${error.message}` : error.message
+  const head = isTheirs(error) ? `${error.name}: ${error.message}` : error.message
   const lines = hasStack(error) ? stackLines(error.stack ?? '', head) : head.split('\n')
   if (debug || !error.path) return lines
   const seen = lines.join('\n')
@@ -38,6 +38,11 @@ function bodyLines(error: ErrorSummary, debug: boolean): string[] {
     if (step.at && !seen.includes(step.at)) lines.push(`    at ${step.task} (${step.at})`)
   }
   return lines
+}
+
+/** An error that user code threw goes by its name; ours say all in the message. */
+function isTheirs({ code, name }: ErrorSummary): boolean {
+  return code === 'TASK_FAILED' && name !== '' && name !== 'Error'
 }
 
 /** Only a failure of user code has a stack that helps. */

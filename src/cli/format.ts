@@ -21,7 +21,12 @@ export function formatBytes(bytes: number): string {
 
 /** `1 worker`, `3 workers`. */
 export function count(n: number, one: string): string {
-  return `${n.toLocaleString('en')} ${n === 1 ? one : `${one}s`}`
+  return `${grouped(n)} ${n === 1 ? one : `${one}s`}`
+}
+
+/** `10,000`. By hand: the first use of `toLocaleString` costs 20 ms. */
+export function grouped(n: number): string {
+  return String(n).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 function pad(n: number): string {

@@ -1,12 +1,18 @@
-import { Command, Option } from 'commander'
-import type { Io } from './io.ts'
+import { Argument, Command, Option } from 'commander'
 import { ownPackage } from '../project/package-root.ts'
+import type { Io } from './io.ts'
 
 /** Without a code the process has been handed over and ends by itself. */
 type SetExitCode = (code: number | undefined) => void
 
+interface Place {
+  readonly program: Command
+  readonly io: Io
+  readonly done: SetExitCode
+}
+
 /** The commands, their options and their help. What a command does is loaded when it is used. */
-export function createProgram(io: Io, setExitCode: SetExitCode): Command {
+export function createProgram(io: Io, done: SetExitCode): Command {
   const program = new Command('cowait')
   program
     .description('Ordinary async functions. Every call of another task runs in a worker of its own.')
@@ -24,8 +30,13 @@ export function createProgram(io: Io, setExitCode: SetExitCode): Command {
     })
     .showHelpAfterError('(cowait --help lists the commands)')
     .addHelpText('after', EXAMPLES)
-  addRun(program, io, setExitCode)
-  addExec(program, io, setExitCode)
+  const place = { program, io, done }
+  addRun(place)
+  addExec(place)
+  addDev(place)
+  addProjectCommands(place)
+  addRunCommands(place)
+  addCompletion(place)
   return program
 }
 
@@ -36,7 +47,11 @@ Examples:
   cowait run resize --help               what a task takes and returns
   cowait run report --json | jq .output  for scripts`
 
-function addRun(program: Command, io: Io, done: SetExitCode): void {
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 usage or invalid input, 3 engine or worker lost, 124 timed out,
+129, 130 and 143 cancelled by SIGHUP, by Ctrl-C or otherwise, by SIGTERM.`
+
+function addRun({ program, io, done }: Place): void {
   const command = program
     .command('run')
     .summary('run a task and everything that it calls')
@@ -48,19 +63,14 @@ function addRun(program: Command, io: Io, done: SetExitCode): void {
   addRunOptions(command)
   addOutputOptions(command)
   addProjectOptions(command)
-  command
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 done, 1 failed, 2 usage or invalid input, 3 engine or worker lost, 124 timed out,\n129, 130 and 143 cancelled by SIGHUP, by Ctrl-C or otherwise, by SIGTERM.',
-    )
-    .action(async (task: string | undefined, flags: Record<string, unknown>) => {
-      if (task === undefined && flags['help']) return command.help()
-      const { run } = await import('./commands/run.ts')
-      done(await run(task, flags, io))
-    })
+  command.addHelpText('after', EXIT_CODES).action(async (task: string | undefined, flags: object) => {
+    if (task === undefined && 'help' in flags) return command.help()
+    const { run } = await import('./commands/run.ts')
+    done(await run(task, flags, io))
+  })
 }
 
-function addExec(program: Command, io: Io, done: SetExitCode): void {
+function addExec({ program, io, done }: Place): void {
   program
     .command('exec')
     .summary('run a script that calls tasks')
@@ -75,6 +85,149 @@ function addExec(program: Command, io: Io, done: SetExitCode): void {
     })
 }
 
+function addDev({ program, io, done }: Place): void {
+  const command = program
+    .command('dev')
+    .summary('run a task again on every change')
+    .description('Runs a task, and again when a file that it depends on changes; the run in progress is cancelled. Takes what run takes.')
+    .argument('<task>', 'as for run')
+  addInputOptions(command)
+  addRunOptions(command)
+  addOutputOptions(command)
+  addProjectOptions(command)
+  command.action(async (task: string, flags: object) => {
+    const { dev } = await import('./commands/dev.ts')
+    done(await dev(task, io.args.slice(io.args.indexOf('dev') + 1), flags, io))
+  })
+}
+
+function addProjectCommands({ program, io, done }: Place): void {
+  program
+    .command('init')
+    .summary('make a small project that works')
+    .description('Writes a small project into a folder, the current one unless told. Nothing is overwritten.')
+    .argument('[folder]', 'where')
+    .addOption(new Option('-t, --template <name>', 'what is in it').choices(['hello', 'fan-out', 'web']))
+    .option('-y, --yes', 'ask nothing')
+    .addOption(new Option('--package <spec>', 'what cowait depends on in it').hideHelp())
+    .action(async (folder: string | undefined, flags: object) => {
+      const { init } = await import('./commands/init.ts')
+      done(await init(folder, flags, io))
+    })
+  const reader = (name: string, summary: string, description: string): Command => {
+    const command = program.command(name).summary(summary).description(description).option('--json', 'JSON on stdout')
+    addProjectOptions(command)
+    return command
+  }
+  reader('list', 'show the tasks of the project', 'Shows the tasks of the project with their inputs and descriptions.').action(
+    async (flags: object) => {
+      const { list } = await import('./commands/list.ts')
+      done(await list(flags, io))
+    },
+  )
+  reader(
+    'check',
+    'load all tasks and the config, run nothing',
+    'Loads the config and every task of the project, and says what is wrong. Runs nothing.',
+  ).action(async (flags: object) => {
+    const { check } = await import('./commands/check.ts')
+    done(await check(flags, io))
+  })
+  reader(
+    'config',
+    'show what the config comes to',
+    'Shows every setting with where it is from. The values of variables are not shown.',
+  ).action(async (flags: object) => {
+    const { config } = await import('./commands/config.ts')
+    done(await config(flags, io))
+  })
+  reader(
+    'doctor',
+    'look for what is missing on this machine',
+    'Looks at everything that a run needs, and says how to mend what is missing.',
+  ).action(async (flags: object) => {
+    const { doctor } = await import('./commands/doctor.ts')
+    done(await doctor(flags, io))
+  })
+}
+
+function addRunCommands({ program, io, done }: Place): void {
+  program
+    .command('ps')
+    .summary('show the runs that are alive')
+    .description('Shows the runs of this user that are alive, each below its caller.')
+    .option('--json', 'JSON on stdout')
+    .action(async (flags: object) => {
+      const { ps } = await import('./commands/ps.ts')
+      done(await ps(flags, io))
+    })
+  program
+    .command('logs')
+    .summary('print the log of a run')
+    .description('Prints the log lines of a run and of all that it called, from its record in this project.')
+    .argument('[run]', 'an id, the beginning of one, or latest', 'latest')
+    .option('-f, --follow', 'go on until the run ends')
+    .option('--json', 'events as lines of JSON')
+    .option('--cwd <folder>', 'work as if started there')
+    .action(async (run: string, flags: object) => {
+      const { logs } = await import('./commands/logs.ts')
+      done(await logs(run, flags, io))
+    })
+  program
+    .command('kill')
+    .summary('cancel runs')
+    .description('Cancels runs with all that they called, and waits until they are gone.')
+    .argument('<run...>', 'an id, the beginning of one, or latest')
+    .option('--now', 'without grace')
+    .option('--json', 'the ids as JSON on stdout')
+    .action(async (runs: readonly string[], flags: object) => {
+      const { kill } = await import('./commands/kill.ts')
+      done(await kill(runs, flags, io))
+    })
+  program
+    .command('report')
+    .summary('make a page of a run')
+    .description(
+      'Makes one HTML page of a run from its record: the tree, when each run waited, started and ran, the log, inputs, outputs and errors.',
+    )
+    .argument('[run]', 'the id of a root run, the beginning of one, latest, or a record file', 'latest')
+    .option('-o, --output <file>', 'where to write it; - is stdout')
+    .option('--cwd <folder>', 'work as if started there')
+    .action(async (run: string, flags: object) => {
+      const { report } = await import('./commands/report.ts')
+      done(await report(run, flags, io))
+    })
+  program
+    .command('prune')
+    .summary('remove what was left behind')
+    .description('Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one.')
+    .option('--json', 'JSON on stdout')
+    .action(async (flags: object) => {
+      const { prune } = await import('./commands/prune.ts')
+      done(await prune(flags, io))
+    })
+}
+
+function addCompletion({ program, io, done }: Place): void {
+  program
+    .command('completion')
+    .summary('print the completion script of a shell')
+    .description('Prints what makes a shell complete commands, options and tasks. For bash: eval "$(cowait completion bash)"')
+    .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completionScript } = await import('./complete.ts')
+      io.stdout.write(completionScript(shell))
+      done(0)
+    })
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: readonly string[]) => {
+      const { printCandidates } = await import('./commands/complete.ts')
+      done(await printCandidates(program, words, io))
+    })
+}
+
 function addInputOptions(command: Command): void {
   command
     .option('-i, --input <key=value>', 'an input: key=value, a.b=value, key:=json, key=@file; again for a list', collect, [])
@@ -83,7 +236,7 @@ function addInputOptions(command: Command): void {
 
 function addRunOptions(command: Command): void {
   command
-    .option('--engine <name>', 'where workers live: process, docker, kubernetes')
+    .option('--engine <name>', 'where workers live: process, docker')
     .option('-c, --cluster <name>', 'an engine configuration of the config file')
     .option('--image <image>', 'the image of containers')
     .option('-e, --env <name[=value]>', 'a variable for the run and what it calls; without a value, the one set here', collect, [])
@@ -103,8 +256,8 @@ function addOutputOptions(command: Command): void {
     .option('--json', 'one JSON object on stdout: id, status, output or error, timings, children')
     .option('--ndjson', 'every event as a line of JSON on stdout')
     .option('-q, --quiet', 'the result and failures only')
-    .option('--no-record', 'write no record under .cowait/runs')
     .addOption(new Option('--progress <style>', 'how to show what happens').choices(['auto', 'tree', 'plain']).default('auto'))
+    .option('--no-record', 'write no record under .cowait/runs')
 }
 
 function addProjectOptions(command: Command): void {

@@ -20,6 +20,7 @@ export interface RunEntry {
   /** Why it waits. */
   reason?: string
   phase?: StartPhase
+  worker?: string
   cancelling?: string
   progress?: { readonly value: number; readonly total?: number; readonly message?: string }
   lastLine?: string
@@ -75,6 +76,7 @@ export class RunBoard {
         run.attempt = event.attempt
         if (event.phase) run.phase = event.phase
         this.#workers.add(event.worker)
+        run.worker = event.worker
         break
       case 'running':
         this.#enter(run, 'running', event.at)
@@ -87,6 +89,7 @@ export class RunBoard {
         run.progress = event
         break
       case 'retrying':
+        this.#forgetUnborn(run, event.error)
         this.#enter(run, 'waiting', event.at)
         run.reason = `attempt ${event.attempt} failed`
         delete run.progress
@@ -95,6 +98,7 @@ export class RunBoard {
         run.cancelling = event.reason
         break
       case 'settled':
+        if (event.error) this.#forgetUnborn(run, event.error)
         this.#enter(run, event.status, event.at)
         run.settledAt = event.at
         run.attempt = event.attempt
@@ -111,6 +115,11 @@ export class RunBoard {
         event satisfies never
     }
     return run
+  }
+
+  /** An engine that could not start a worker has started none. */
+  #forgetUnborn(run: RunEntry, error: ErrorSummary): void {
+    if (error.code === 'ENGINE' && run.status === 'starting' && run.worker !== undefined) this.#workers.delete(run.worker)
   }
 
   #create(event: Extract<RunEvent, { type: 'created' }>): RunEntry {

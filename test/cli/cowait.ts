@@ -9,6 +9,14 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const repository = join(here, '../..')
 export const program: string = join(repository, 'dist/cli.js')
 
+/** Not among the files, where every tool would stumble over it. */
+const SYNTAX_ERROR = `import { task } from 'cowait'
+
+export const broken = task(async () => {
+  return (
+})
+`
+
 /** A copy of the tests' project in a folder of its own. */
 export class TestProject implements Disposable {
   readonly root: string
@@ -16,6 +24,7 @@ export class TestProject implements Disposable {
   constructor() {
     this.root = mkdtempSync(join(tmpdir(), 'cowait cli ü-'))
     cpSync(join(here, 'project'), this.root, { recursive: true })
+    this.write('syntax-error.ts', SYNTAX_ERROR)
     symlinkSync(join(repository, 'node_modules'), join(this.root, 'node_modules'))
   }
 
@@ -49,7 +58,7 @@ export class Invocation {
   ) {
     this.child = spawn(process.execPath, [program, ...args], {
       cwd,
-      env: { ...cleanEnvironment(), ...env },
+      env: { ...cleanEnvironment(), COWAIT_ENGINE: 'process', ...env },
       stdio: [stdin, 'pipe', 'pipe'],
     })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take('stdout', text))

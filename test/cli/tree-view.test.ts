@@ -26,7 +26,7 @@ class Stage {
     const context = {
       stdout: this.stdout.output,
       stderr: this.terminal.output,
-      workerWord: 'worker',
+      workerWord: () => 'worker',
       again: (run: RunEntry) => rerunCommand(run, []),
       debug: false,
     }
@@ -171,7 +171,7 @@ test('wide characters are cut at the edge, never wrapped', async () => {
 test('a terminal that does not read gets no frames until it has caught up', async () => {
   const screen = new Screen({ columns: 80, env: { NO_COLOR: '1' } })
   const clock = new ManualClock(1_700_000_000_000)
-  const view = new TreeView({ stdout: screen.output, stderr: screen.output, workerWord: 'worker', debug: false }, { clock })
+  const view = new TreeView({ stdout: screen.output, stderr: screen.output, workerWord: () => 'worker', debug: false }, { clock })
   for (const event of parallelStory().events.slice(0, 8)) view.event(event)
   screen.stall()
   for (let n = 0; n < 1_000; n++) {

@@ -78,7 +78,7 @@ function contextOf(stdout: Screen, stderr: Screen): ViewContext {
   return {
     stdout: stdout.output,
     stderr: stderr.output,
-    workerWord: 'worker',
+    workerWord: () => 'worker',
     again: (run: RunEntry) => rerunCommand(run, []),
     debug: false,
   }

@@ -7,8 +7,11 @@ import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
+import { chooseEngine } from '../choose-engine.ts'
 import { chooseTask } from '../choose-task.ts'
 import { executeRun, type RunPlan } from '../execute-run.ts'
+import { exitCodes } from '../exit-code.ts'
+import { summaryLine } from '../failure-text.ts'
 import { flagOptions, wholeNumber } from '../flag-options.ts'
 import { missingKeys } from '../inputs/build-input.ts'
 import { readInput } from '../inputs/read-input.ts'
@@ -20,6 +23,7 @@ import { recordsFolder } from '../record/record.ts'
 import { rerunCommand } from '../rerun-command.ts'
 import type { RunFlags } from '../run-flags.ts'
 import { createView } from '../views/create-view.ts'
+import type { Outcome } from '../views/view.ts'
 
 /** Runs a task with everything that it calls, shows what happens, and answers the exit code. */
 export async function run(name: string | undefined, flags: RunFlags, io: Io): Promise<number> {
@@ -30,38 +34,61 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const place = await resolveTask(project, name, cwd)
   const tree = await compileProject(project)
   const task = chooseTask({ name, ...place }, await describe(tree, place.module))
+  if (flags.help) {
+    const { taskHelp } = await import('../task-help.ts')
+    io.stdout.write(taskHelp(name, task, io.stdout.colours))
+    return exitCodes.done
+  }
   const target = chooseTarget(project, flags.cluster)
-  const engine = flags.engine || io.env['COWAIT_ENGINE'] || target.engine || 'process'
+  const engine = await chooseEngine([flags.engine, io.env['COWAIT_ENGINE'], target.engine, task.options.engine], target.settings, io.env)
   const plan: RunPlan = {
     task: { module: place.module, export: task.export },
     name: task.name ?? task.export,
     input: encode(await inputOf(task, name, flags, cwd, io), 'input'),
     options: mergeRunOptions(task.options, resolveOptions(flagOptions(flags, cwd, io.env), 'cowait run')),
   }
+  let engineName = engine.name
   const view = await createView(flags, io, {
     stdout: io.stdout,
     stderr: io.stderr,
-    workerWord: { docker: 'container', kubernetes: 'pod' }[engine] ?? 'worker',
+    workerWord: () => WORKER_WORDS[engineName] ?? 'worker',
     again: (entry) => rerunCommand(entry, flags.engine === undefined ? [] : ['--engine', flags.engine]),
     debug: io.debug,
   })
   const concurrency = flags.concurrency === undefined ? target.concurrency : wholeNumber('--concurrency', flags.concurrency, 1)
-  const supervisor = await openSupervisor({
-    tree: () => Promise.resolve(tree),
-    engine,
-    engineSettings: target.settings,
-    defaults: target.defaults,
-    ...(concurrency !== undefined && { concurrency }),
-  })
-  const outcome = await executeRun(plan, {
-    supervisor,
-    view,
-    io,
-    ...(flags.record !== false && { record: recordOptions(project.root, plan.options, io) }),
-  })
+  if (engine.notice) view.notice(engine.notice)
+  const runOn = async (name: string): Promise<Outcome> => {
+    engineName = name
+    const supervisor = await openSupervisor({
+      tree: () => Promise.resolve(tree),
+      engine: name,
+      ...(name === engine.name && { engineSettings: target.settings }),
+      defaults: target.defaults,
+      ...(concurrency !== undefined && { concurrency }),
+    })
+    return await executeRun(plan, {
+      supervisor,
+      view,
+      io,
+      ...(flags.record !== false && { record: recordOptions(project.root, plan.options, io) }),
+    })
+  }
+  let outcome = await runOn(engine.name)
+  if (
+    engine.isByItself &&
+    engine.name !== 'process' &&
+    plan.options.image === undefined &&
+    !outcome.ran &&
+    outcome.error?.code === 'ENGINE'
+  ) {
+    view.notice(`${engine.name} could not start it (${summaryLine(outcome.error)}): running in processes.`)
+    outcome = await runOn('process')
+  }
   view.end(outcome)
   return outcome.exitCode
 }
+
+const WORKER_WORDS: Readonly<Record<string, string>> = { docker: 'container', kubernetes: 'pod' }
 
 /** Where the record goes, and what must not be in it. */
 function recordOptions(root: string, { env = {} }: RunOptions, io: Io): RecorderOptions {

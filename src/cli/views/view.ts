@@ -16,6 +16,8 @@ export interface View {
 export interface Outcome {
   /** The root run; absent when it never came to one. */
   readonly run?: string
+  /** Whether its function ever started. */
+  readonly ran?: boolean
   readonly status: 'done' | 'failed' | 'cancelled'
   /** The root's output as plain data; `undefined` prints nothing. */
   readonly output?: unknown
@@ -32,7 +34,7 @@ export interface ViewContext {
   readonly stdout: Output
   readonly stderr: Output
   /** What this engine's workers are called: `container` on docker, `pod` on kubernetes. */
-  readonly workerWord: string
+  readonly workerWord: () => string
   /** The command that starts the given call again, where one is known. */
   readonly again?: (run: RunEntry) => string | undefined
   /** Shows all of a stack, our own frames too. */

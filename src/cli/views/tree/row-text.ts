@@ -1,6 +1,6 @@
 import truncatedWidth from 'fast-string-truncated-width'
 import { summaryLine } from '../../failure-text.ts'
-import { formatTime } from '../../format.ts'
+import { formatTime, grouped } from '../../format.ts'
 import { paintLabel, type Labels } from '../../labels.ts'
 import type { Output } from '../../output.ts'
 import { isSettled, type RunEntry } from '../../run-board.ts'
@@ -130,14 +130,14 @@ function phaseText({ phase }: RunEntry): string {
 function progressText({ progress }: RunEntry, { glyphs, output: { colours } }: RowContext): string {
   if (!progress) return ''
   const message = progress.message ? ` ${safeText(progress.message, false)}` : ''
-  if (!progress.total || progress.total <= 0) return ` ${progress.value.toLocaleString('en')}${message}`
+  if (!progress.total || progress.total <= 0) return ` ${grouped(progress.value)}${message}`
   const part = Math.min(1, Math.max(0, progress.value / progress.total))
   const cells = Math.round(part * 10)
   return ` ${colours.cyan(glyphs.full.repeat(cells) + glyphs.empty.repeat(10 - cells))} ${Math.round(part * 100)} %${message}`
 }
 
 function groupName(group: RunGroup, glyphs: Glyphs): string {
-  return `${group.name} ${glyphs.times} ${group.size.toLocaleString('en')}`
+  return `${group.name} ${glyphs.times} ${grouped(group.size)}`
 }
 
 function groupGlyph({ counts }: RunGroup, { glyphs, output: { colours }, now }: RowContext): string {
@@ -152,12 +152,12 @@ function groupGlyph({ counts }: RunGroup, { glyphs, output: { colours }, now }: 
 
 function groupState({ counts }: RunGroup, { output: { colours } }: RowContext): string {
   const parts = [
-    counts.failed > 0 && colours.red(`${counts.failed.toLocaleString('en')} failed`),
-    counts.running > 0 && colours.cyan(`${counts.running.toLocaleString('en')} running`),
-    counts.starting > 0 && colours.yellow(`${counts.starting.toLocaleString('en')} starting`),
-    counts.waiting > 0 && colours.dim(`${counts.waiting.toLocaleString('en')} waiting`),
-    counts.done > 0 && colours.green(`${counts.done.toLocaleString('en')} done`),
-    counts.cancelled > 0 && colours.yellow(`${counts.cancelled.toLocaleString('en')} cancelled`),
+    counts.failed > 0 && colours.red(`${grouped(counts.failed)} failed`),
+    counts.running > 0 && colours.cyan(`${grouped(counts.running)} running`),
+    counts.starting > 0 && colours.yellow(`${grouped(counts.starting)} starting`),
+    counts.waiting > 0 && colours.dim(`${grouped(counts.waiting)} waiting`),
+    counts.done > 0 && colours.green(`${grouped(counts.done)} done`),
+    counts.cancelled > 0 && colours.yellow(`${grouped(counts.cancelled)} cancelled`),
   ]
   return parts.filter((part) => part !== false).join(', ')
 }

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../../core/events.ts'
 import { closingLine } from '../../closing-line.ts'
 import { failureText, summaryLine } from '../../failure-text.ts'
-import { count, formatTime } from '../../format.ts'
+import { count, formatTime, grouped } from '../../format.ts'
 import { Labels, paintLabel } from '../../labels.ts'
 import { logText } from '../../log-text.ts'
 import type { Output } from '../../output.ts'
@@ -148,7 +148,7 @@ export class TreeView implements View {
     const { counts } = this.#board
     const parts = (['running', 'starting', 'waiting', 'done', 'failed', 'cancelled'] as const).filter((status) => counts[status] > 0)
     const spent = formatTime(this.#clock.now() - this.#startedAt)
-    return this.#err.colours.dim([...parts.map((status) => `${counts[status].toLocaleString('en')} ${status}`), spent].join(' · '))
+    return this.#err.colours.dim([...parts.map((status) => `${grouped(counts[status])} ${status}`), spent].join(' · '))
   }
 }
 

@@ -1,0 +1,175 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cowait, gone, descendants, Invocation, TestProject, type Ended } from './cowait.ts'
+
+let project: TestProject
+
+beforeAll(() => {
+  project = new TestProject()
+})
+
+afterAll(() => project[Symbol.dispose]())
+
+const run = (...args: string[]): Promise<Ended> => cowait(args, { cwd: project.root })
+
+test('--version says the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  expect(await run('--version')).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('help fits one screen and has examples', async () => {
+  const { code, stdout } = await run('--help')
+  expect(code).toBe(0)
+  expect(stdout.split('\n').length).toBeLessThanOrEqual(40)
+  expect(stdout).toContain('Examples:')
+})
+
+test("a task's own help shows its inputs with types, defaults and descriptions, and what it returns", async () => {
+  const { code, stdout } = await run('run', 'resize', '--help')
+  expect(code).toBe(0)
+  expect(stdout).toContain('Makes smaller images.')
+  expect(stdout).toMatch(/-i file=<string> +path or URL; required/)
+  expect(stdout).toMatch(/-i width=<integer> +default 640/)
+  expect(stdout).toMatch(/-i formats=<\("webp" \| "avif"\)\[\]> +again for more; default \["webp"\]/)
+  expect(stdout).toMatch(/-i until=<date>/)
+  expect(stdout).toContain('{ files: string[], at: date | null }')
+})
+
+test('dates of a schema reach the task as dates', async () => {
+  const { stdout } = await run('run', 'resize', '-i', 'file=a', '-i', 'until=2026-01-02T03:04:05Z')
+  expect(JSON.parse(stdout)).toEqual({ files: ['a@640.webp'], at: '2026-01-02T03:04:05.000Z' })
+})
+
+test('list shows the tasks and names the modules that cannot be loaded', async () => {
+  const { code, stdout, stderr } = await run('list')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/resize:resize +\{ file: string, width\?: integer, .* Makes smaller images\./)
+  expect(stdout).toContain('outcomes:outer')
+  expect(stderr).toContain('syntax-error.ts')
+  expect(stderr).toContain('not today')
+  const json = JSON.parse((await run('list', '--json')).stdout) as { task: string }[]
+  expect(json.map(({ task }) => task)).toContain('single:echo')
+})
+
+test('check names what is wrong and ends with 2', async () => {
+  const { code, stderr } = await run('check')
+  expect(code).toBe(2)
+  expect(stderr).toContain('syntax-error.ts:')
+  expect(stderr).toContain('not today')
+})
+
+test('doctor finds this machine able to run tasks', async () => {
+  const { stdout } = await run('doctor')
+  expect(stdout).toContain('workers can run as processes')
+  expect(stdout).toContain('no config file')
+})
+
+test('config shows where values are from and no value of a variable', async () => {
+  using configured = new TestProject()
+  configured.write(
+    'cowait.config.json',
+    JSON.stringify({
+      timeout: '5m',
+      env: { A: 'secret1' },
+      envFile: '.env',
+      clusters: { prod: { engine: 'docker', env: { B: 'secret2' } } },
+    }),
+  )
+  configured.write('.env', 'C=secret3\n')
+  const { code, stdout } = await cowait(['config'], { cwd: configured.root })
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/timeout +5m +.*cowait\.config\.json/)
+  expect(stdout).toMatch(/env\.C +\*\*\* +\.env/)
+  expect(stdout).toMatch(/clusters\.prod\.engine +docker/)
+  expect(stdout).not.toContain('secret')
+})
+
+describe('a run that is alive', () => {
+  test('is shown by ps as a tree and ended by kill with all below it', async () => {
+    const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=1'], { cwd: project.root })
+    await invocation.shows('| ready')
+    const pids = descendants(invocation.child.pid ?? 0)
+    const { stdout } = await run('ps')
+    expect(stdout).toMatch(/^deep-\w+ .*\n {2}deep-\w+ .*outcomes:deep$/m)
+    const root = (JSON.parse((await run('ps', '--json')).stdout) as { id: string; parent: string | null; name: string }[]).findLast(
+      (one) => one.parent === null && one.name === 'deep',
+    )
+    expect((await run('kill', root?.id ?? '')).code).toBe(0)
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+    expect(invocation.stderr).toContain('cowait kill')
+    await gone(pids, 1_000)
+  })
+
+  test('is not killed by a part of its name', async () => {
+    expect(await run('kill', 'eep')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('No run that is alive is called eep') as string,
+    })
+  })
+
+  test('is followed by logs until it ends', async () => {
+    const invocation = new Invocation(['run', 'outcomes:slow', '-i', 'seconds=1'], { cwd: project.root })
+    await invocation.shows('| ready')
+    const logs = await run('logs', 'latest', '--follow')
+    expect(logs).toMatchObject({ code: 0, stdout: expect.stringContaining('| ready') as string })
+    await invocation.ended
+  })
+})
+
+describe('a run that is over', () => {
+  test('has its log and a page that stands alone', async () => {
+    await run('run', 'outcomes:outer')
+    expect((await run('logs')).stdout).toContain('| about to fail 7')
+    const { code, stdout } = await run('report')
+    expect(code).toBe(0)
+    const page = readFileSync(stdout.trimEnd(), 'utf8')
+    expect(page).toContain('boom 7')
+    expect(page).not.toMatch(/(src|href)="/)
+  })
+
+  test('has no record with --no-record', async () => {
+    using fresh = new TestProject()
+    await cowait(['run', 'single', '--no-record'], { cwd: fresh.root })
+    expect(existsSync(join(fresh.root, '.cowait/runs'))).toBe(false)
+    await cowait(['run', 'single'], { cwd: fresh.root })
+    expect(readdirSync(join(fresh.root, '.cowait/runs'))).toHaveLength(1)
+  })
+})
+
+test('completion knows commands, options, choices and tasks', async () => {
+  expect((await run('complete', '--', 'r')).stdout).toBe('report\nrun\n')
+  expect((await run('complete', '--', 'run', 'out')).stdout).toBe('outcomes\n')
+  expect((await run('complete', '--', 'run', 'x', '--prog')).stdout).toBe('--progress\n')
+  expect((await run('complete', '--', 'run', 'x', '--progress', '')).stdout).toBe('auto\nplain\ntree\n')
+  for (const shell of ['bash', 'zsh', 'fish']) expect((await run('completion', shell)).stdout).toContain('cowait complete')
+})
+
+test('dev runs again when something that the task imports changes, and not for anything else', async () => {
+  using changing = new TestProject()
+  changing.write('part.ts', 'export const word = "one"\n')
+  changing.write(
+    'watched.ts',
+    `import { task } from 'cowait'\nimport { word } from './part.ts'\nexport const watched = task(async () => console.log('word', word))\n`,
+  )
+  const invocation = new Invocation(['dev', 'watched'], { cwd: changing.root })
+  await invocation.shows('word one')
+  await invocation.shows('0 left')
+  changing.write('single.ts', '// Something else.\n')
+  changing.write('part.ts', 'export const word = "two"\n')
+  await invocation.shows('word two')
+  expect(invocation.stderr.match(/word one/g)).toHaveLength(1)
+  const pids = descendants(invocation.child.pid ?? 0)
+  invocation.child.kill('SIGINT')
+  expect(await invocation.ended).toMatchObject({ code: 130 })
+  await gone(pids, 2_000)
+})
+
+test.each(['hello', 'fan-out', 'web'])('init writes the %s project and overwrites nothing', async (template) => {
+  using folder = new TestProject()
+  const root = join(folder.root, 'made')
+  expect(await cowait(['init', 'made', '--yes', '--template', template], { cwd: folder.root })).toMatchObject({ code: 0 })
+  expect(readdirSync(root)).toContain('package.json')
+  const again = await cowait(['init', 'made', '--yes'], { cwd: folder.root })
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('package.json') as string })
+})

@@ -1,5 +1,0 @@
-import { task } from 'cowait'
-
-export const broken = task(async () => {
-  return (
-})
