@@ -104,14 +104,37 @@ async function emitDeclarations(outdir) {
   child.stdout.setEncoding('utf8').on('data', (text) => (printed += text))
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`tsc -p tsconfig.build.json failed with exit code ${code}.\n${printed}`)
-  await Promise.all((await filesUnder(outdir)).map(rewriteImportEndings))
+  const entries = ['index.d.ts', 'config.d.ts', 'testing/index.d.ts'].map((file) => join(outdir, file)).filter((file) => existsSync(file))
+  const files = await filesUnder(outdir)
+  await Promise.all(files.map(rewriteImportEndings))
+  const reached = await declarationsReachedFrom(entries)
+  await Promise.all(files.map((file) => (reached.has(file) ? undefined : rm(file))))
+  await Promise.all(entries.map(referToNode))
 }
+
+const RELATIVE_IMPORT = /((?:from|import)\s*\(?\s*['"])(\.{1,2}\/[^'"]*)(['"])/g
 
 /** The compiler leaves `./tree.ts` in declarations, which a package cannot resolve once the sources are gone. */
 async function rewriteImportEndings(file) {
   const text = await readFile(file, 'utf8')
-  const rewritten = text.replace(/((?:from|import)\s*\(?\s*['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2')
-  if (rewritten !== text) await writeFile(file, rewritten)
+  await writeFile(
+    file,
+    text.replace(RELATIVE_IMPORT, (_, before, path, after) => before + path.replace(/\.ts$/, '.js') + after),
+  )
+}
+
+async function declarationsReachedFrom(entries) {
+  const reached = new Set(entries)
+  for (const file of reached) {
+    const text = await readFile(file, 'utf8')
+    for (const [, , path] of text.matchAll(RELATIVE_IMPORT)) reached.add(join(dirname(file), path.replace(/\.js$/, '.d.ts')))
+  }
+  return reached
+}
+
+/** `URL` and `AbortSignal` come from Node's types; in a project that does not name them they would decay to `any`. */
+async function referToNode(file) {
+  await writeFile(file, `/// <reference types="node" />\n${await readFile(file, 'utf8')}`)
 }
 
 async function install(staging, dist) {
