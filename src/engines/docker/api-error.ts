@@ -15,6 +15,12 @@ export class ApiError extends Error {
   }
 }
 
+/** A call that `AbortSignal.timeout` ended. The HTTP client wraps the signal's reason. */
+export function isTimeout(error: unknown): boolean {
+  const { name, cause } = error as Error
+  return name === 'TimeoutError' || (name === 'AbortError' && (cause as Error | undefined)?.name === 'TimeoutError')
+}
+
 export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
 }
@@ -26,13 +32,13 @@ export function connectionError(error: unknown, endpoint: Endpoint): Error {
     return new EngineError(`The Docker engine at ${endpoint.name} refused: ${error.message}`, { cause: error })
   }
   const { name, code = '', syscall = '', message } = error as NodeJS.ErrnoException
-  if (name === 'AbortError') return error as Error
-  if (name === 'TimeoutError') {
+  if (isTimeout(error)) {
     return new EngineError(`The Docker engine at ${endpoint.name} does not answer.`, {
       cause: error,
       hint: 'Check that it runs: "docker version".',
     })
   }
+  if (name === 'AbortError') return error as Error
   if (syscall !== '' && !/^(?:connect|read|write|shutdown|getaddrinfo)/.test(syscall)) {
     return new EngineError(`Work for the Docker engine failed on this host: ${message}`, { cause: error })
   }

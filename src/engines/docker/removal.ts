@@ -1,7 +1,7 @@
 /** Makes a container gone, however it stands: asks, waits, kills, removes. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { EngineError } from '../../core/errors.ts'
-import { ApiError, connectionError, isMissing } from './api-error.ts'
+import { ApiError, connectionError, isMissing, isTimeout } from './api-error.ts'
 import type { ApiContainer } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 
@@ -48,7 +48,7 @@ async function signal(client: DockerClient, path: string, name: string): Promise
     // Podman says 500 for a container that does not run.
     if (error instanceof ApiError && /not running|state improper/i.test(error.message)) return false
     // The daemon is slow, or its own lock is held: the forced removal that follows goes another way.
-    if ((error as Error).name === 'TimeoutError') return true
+    if (isTimeout(error)) return true
     throw error
   }
 }
