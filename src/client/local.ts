@@ -9,6 +9,7 @@ import { createRunId } from '../core/ids.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Tree } from '../core/tree.ts'
 import type { Encoded } from '../core/value.ts'
+import { sweepFolders } from '../engines/private-folder.ts'
 import type { Owner } from '../supervisor/owner.ts'
 import { StoredValue } from '../supervisor/spool.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
@@ -73,6 +74,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   })
   const host = new Host()
   const calls = supervisor.attach(hostId, host)
+  const swept = sweepFolders(directory).catch(() => undefined)
   const closeSocket = await openControlSocket(supervisor, directory)
 
   return {
@@ -97,7 +99,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     },
     async close(reason = { code: 'TASK_CANCELLED', message: 'its supervisor was closed' }) {
       const left = await supervisor.close(reason)
-      await closeSocket()
+      await Promise.all([closeSocket(), swept])
       await rm(directory, { recursive: true, force: true })
       return { left }
     },

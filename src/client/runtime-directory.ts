@@ -2,6 +2,8 @@ import { mkdirSync, lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EngineError } from '../core/errors.ts'
+import { ownHome } from '../engines/host-process.ts'
+import { claimFolder } from '../engines/private-folder.ts'
 
 /** The folder of all supervisors of this user: short, owner only, gone after a restart where the host has a runtime directory. */
 export function runtimeRoot(): string {
@@ -10,7 +12,7 @@ export function runtimeRoot(): string {
   return join(base, `cowait-${uid}`)
 }
 
-/** Makes the private folder of one supervisor. Throws if somebody else could get at it. */
+/** Makes the private folder of one supervisor, marked as this process's. Throws if somebody else could get at it. */
 export function createPrivateDirectory(supervisor: string): string {
   const root = runtimeRoot()
   try {
@@ -21,6 +23,7 @@ export function createPrivateDirectory(supervisor: string): string {
     }
     const directory = join(root, supervisor)
     mkdirSync(directory, { mode: 0o700 })
+    claimFolder(directory, ownHome())
     return directory
   } catch (error) {
     throw new EngineError(

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { findMark, markValue, ownHome, workerMark } from '../../src/engines/process/marker.ts'
+import { ownHome } from '../../src/engines/host-process.ts'
+import { findMark, markValue, workerMark } from '../../src/engines/process/marker.ts'
 import { ProcessTable } from '../../src/engines/process/process-table.ts'
 
 describe('a mark', () => {

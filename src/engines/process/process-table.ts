@@ -3,7 +3,8 @@
  * found, and a subprocess that left its worker's process group is out of reach.
  */
 import { readFile, readdir } from 'node:fs/promises'
-import { findMark, isZombie, type Mark } from './marker.ts'
+import { isZombie } from '../host-process.ts'
+import { findMark, type Mark } from './marker.ts'
 
 const READS_AT_ONCE = 16
 /** The process has gone meanwhile, or belongs to somebody else. */

@@ -1,0 +1,31 @@
+/** Whose a supervisor's private folder is, so that another one's sweep knows when it may go. */
+import { writeFileSync } from 'node:fs'
+import { lstat, readFile, readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { bootId, homeText, isLiving, parseHome, type Home } from './host-process.ts'
+
+/** Says in a private folder whose it is: the supervisor's process and the boot of the host it ran in. */
+const OWNER_FILE = 'owner'
+
+/** Claims a private folder, so that another supervisor's sweep knows when it may go. */
+export function claimFolder(directory: string, home: Home): void {
+  writeFileSync(join(directory, OWNER_FILE), `${homeText(home)} ${bootId()}\n`, { mode: 0o600 })
+}
+
+/** Removes the private folders of supervisors whose process is gone; what nobody claimed stays. */
+export async function sweepFolders(directory: string): Promise<void> {
+  const parent = dirname(directory)
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name)
+    if (folder !== directory && (await isLeftFolder(folder))) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function isLeftFolder(folder: string): Promise<boolean> {
+  const status = await lstat(folder).catch(() => undefined)
+  if (!status?.isDirectory() || status.uid !== process.getuid?.()) return false
+  const [text = '', boot = ''] = (await readFile(join(folder, OWNER_FILE), 'utf8').catch(() => '')).trim().split(' ')
+  const home = parseHome(text)
+  if (!home) return false
+  return boot !== bootId() || (await isLiving(home)) === false
+}
