@@ -1,13 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { init } from 'es-module-lexer'
 import type { TreeFile, TreeManifest } from '../core/tree.ts'
 import { TREE_MANIFEST } from '../core/tree.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { Compilation } from './compilation.ts'
 import { above } from './folders.ts'
 import { IGNORE_FILES } from './ignore-rules.ts'
-import { jsonModuleCode } from './link.ts'
+import { jsonModuleCode } from './json-module.ts'
 import { hasObject, putObject, sha256 } from './objects.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
 import { Scan, TooLargeError, readStamp } from './scan.ts'
@@ -22,7 +21,6 @@ export async function buildTree(
   known: TreeIndex | undefined,
   signal?: AbortSignal,
 ): Promise<TreeIndex> {
-  await init()
   const scannedAtMs = Date.now()
   const scan = scanProject(place)
   await using compilation = new Compilation({ cache, place, scan, known, scannedAtMs, signal })

@@ -92,12 +92,12 @@ function substituteFor(treeRoot: string): string {
 
 function privateFolder(): string {
   const uid = userInfo().uid
-  const shared = join(tmpdir(), `cowait-${uid}`)
+  const shared = join(tmpdir(), `cowait-cache-${uid}`)
   if (!existsSync(shared)) mkdirSync(shared, { recursive: true, mode: 0o700 })
   const stats = lstatSync(shared)
   // Somebody else's folder of that name could hold somebody else's code.
   const isOurs = stats.isDirectory() && stats.uid === uid && (stats.mode & 0o022) === 0
-  return isOurs ? shared : mkdtempSync(join(tmpdir(), 'cowait-'))
+  return isOurs ? shared : mkdtempSync(join(tmpdir(), 'cowait-cache-'))
 }
 
 function linkTo(target: string, link: string): void {

@@ -1,23 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, posix, relative } from 'node:path'
 import { UsageError } from '../core/errors.ts'
-import { analyse } from './analyse.ts'
-import type { Analysis } from './analysis.ts'
-import { type CacheFolder, readJson, writeWhole } from './cache-folder.ts'
+import type { CacheFolder } from './cache-folder.ts'
+import type { AnalysedFile, Compiler } from './compiler.ts'
 import { toSlashes } from './folders.ts'
 import { folderOfFile } from './ignore-rules.ts'
-import { link } from './link.ts'
 import { moduleNameIn } from './module-name.ts'
 import { hasObject, putObject, sha256 } from './objects.ts'
-import { PACKAGE_NAME } from './package-root.ts'
 import { Packages } from './packages.ts'
 import type { ProjectPlace } from './project.ts'
-import { Resolver, type Target } from './resolver.ts'
 import { type Scan, isSameStamp } from './scan.ts'
-import { type Loader, loaderOf } from './source.ts'
-import { Transformer } from './transformer.ts'
-import { type CompiledFile, type IndexedFile, type TreeIndex, compilerVersion, isSettled, isWatchedSame } from './tree-index.ts'
-import { Tsconfigs } from './tsconfig.ts'
+import { loaderOf } from './source.ts'
+import { type CompiledFile, type IndexedFile, type TreeIndex, isSettled, isWatchedSame } from './tree-index.ts'
 
 export interface CompilationOptions {
   readonly cache: CacheFolder
@@ -37,23 +31,14 @@ export interface CompilationResult {
   readonly configsElsewhere: readonly string[]
 }
 
-interface Targets {
-  readonly import: Map<string, Target>
-  readonly require: Map<string, Target>
-}
-
 /** A code file on its way: taken over from the last time, or analysed and to be linked once all files are known. */
-type Work =
-  | { readonly type: 'kept'; readonly compiled: CompiledFile }
-  | { readonly type: 'analysed'; readonly text: string; readonly analysis: Analysis; readonly targets: Targets }
+type Work = { readonly type: 'kept'; readonly compiled: CompiledFile } | { readonly type: 'analysed'; readonly file: AnalysedFile }
 
 /** One pass over all files: what is unchanged is taken over, the rest is read, compiled, linked and kept. */
 export class Compilation implements AsyncDisposable {
   readonly #options: CompilationOptions
-  readonly #transformer: Transformer = new Transformer()
   readonly #packages: Packages = new Packages()
-  readonly #tsconfigs: Tsconfigs = new Tsconfigs()
-  readonly #resolver: Resolver
+  #compiler: { readonly compiler: Compiler; readonly link: typeof import('./compiler.ts').link } | undefined
   readonly #hashes: Map<string, string> = new Map()
   /** Each file is read once: what is hashed, compiled and kept is the same, also while somebody writes to it. */
   readonly #contents: Map<string, Buffer> = new Map()
@@ -61,11 +46,10 @@ export class Compilation implements AsyncDisposable {
 
   constructor(options: CompilationOptions) {
     this.#options = options
-    this.#resolver = new Resolver(options.place.treeRoot)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#transformer[Symbol.asyncDispose]()
+    await this.#compiler?.compiler[Symbol.asyncDispose]()
   }
 
   async run(): Promise<CompilationResult> {
@@ -100,11 +84,14 @@ export class Compilation implements AsyncDisposable {
       this.#options.signal?.throwIfAborted()
       const pending = [...this.#options.scan.files.keys()].filter((path) => !this.#work.has(path) && loaderOf(path))
       if (pending.length === 0) return
-      const works = await Promise.all(
-        pending.map(async (path) => [path, (mayKeep && this.#kept(path)) || (await this.#analysed(path))] as const),
-      )
-      for (const [path, work] of works) this.#work.set(path, work)
-      for (const [, work] of works) for (const path of importsOf(work)) this.#include(path)
+      const fresh: string[] = []
+      for (const path of pending) {
+        const kept = mayKeep ? this.#kept(path) : undefined
+        if (kept) this.#work.set(path, kept)
+        else fresh.push(path)
+      }
+      await this.#analyse(fresh)
+      for (const path of pending) for (const imported of importsOf(this.#work.get(path))) this.#include(imported)
     }
   }
 
@@ -115,43 +102,16 @@ export class Compilation implements AsyncDisposable {
     return hasObject(this.#options.cache, content) ? { type: 'kept', compiled } : undefined
   }
 
-  async #analysed(path: string): Promise<Work> {
-    const { treeRoot } = this.#options.place
-    const text = this.textOf(path)
-    const file = join(treeRoot, path)
-    const { type } = this.#packages.of(file)?.file ?? {}
-    const source = {
-      path,
-      text,
-      loader: loaderOf(path) as Loader,
-      packageType: type === 'module' || type === 'commonjs' ? type : undefined,
-      options: loaderOf(path) === 'js' ? {} : this.#tsconfigs.optionsFor(file),
-    } as const
-    const key = sha256(JSON.stringify([compilerVersion(), { ...source, text: this.#hash(path) }]))
-    const stored = join(this.#options.cache.analyses, key)
-    let analysis = readJson(stored) as Analysis | undefined
-    if (!analysis) {
-      analysis = await analyse(source, this.#transformer)
-      writeWhole(stored, JSON.stringify(analysis))
+  async #analyse(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return
+    const { cache, place } = this.#options
+    if (!this.#compiler) {
+      const { Compiler, link } = await import('./compiler.ts')
+      this.#compiler = { compiler: await Compiler.open(cache, place.treeRoot, this.#packages), link }
     }
-    const imports = analysis.imports.filter(({ kind }) => kind !== 'computed').map(({ specifier }) => specifier)
-    return {
-      type: 'analysed',
-      text,
-      analysis,
-      targets: { import: this.#resolve(path, imports, 'import'), require: this.#resolve(path, analysis.requires, 'require') },
-    }
-  }
-
-  #resolve(importer: string, specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> {
-    const targets = new Map<string, Target>()
-    for (const specifier of new Set(specifiers)) {
-      // Our own package stays a package: it is linked into the tree.
-      if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) continue
-      const target = this.#resolver.resolve(importer, specifier, kind)
-      if (target) targets.set(specifier, target)
-    }
-    return targets
+    const { compiler } = this.#compiler
+    const files = await Promise.all(paths.map(async (path) => [path, await compiler.analyse(path, this.textOf(path))] as const))
+    for (const [path, file] of files) this.#work.set(path, { type: 'analysed', file })
   }
 
   /** Adds an imported file to the tree, with its package where that lies beside the project: a linked one of the workspace. */
@@ -169,10 +129,11 @@ export class Compilation implements AsyncDisposable {
 
   #finish(path: string, work: Work): CompiledFile {
     if (work.type === 'kept') return work.compiled
+    if (!this.#compiler) throw new Error(`Bug: ${path} was analysed without a compiler`)
     const { cache, place, scan } = this.#options
-    const { analysis, targets, text } = work
+    const { analysis, targets, text } = work.file
     const module = moduleNameIn(place, path, scan.files)
-    const linked = link(analysis, { path, text, module, targets, compiledPath: (source) => this.#compiledPath(source) })
+    const linked = this.#compiler.link(analysis, { path, text, module, targets, compiledPath: (source) => this.#compiledPath(source) })
     const compiledPath = this.#compiledPath(path)
     if (compiledPath !== path && scan.files.has(compiledPath)) {
       throw new UsageError(`${compiledPath} stands where the compiled form of ${path} goes. Rename it, or list it in .cowaitignore.`)
@@ -199,19 +160,19 @@ export class Compilation implements AsyncDisposable {
     const work = this.#work.get(source)
     if (!work) return source
     if (work.type === 'kept') return work.compiled.path
-    return work.analysis.isBeside ? `${source}${work.analysis.format === 'esm' ? '.mjs' : '.cjs'}` : source
+    return work.file.analysis.isBeside ? `${source}${work.file.analysis.format === 'esm' ? '.mjs' : '.cjs'}` : source
   }
 
-  /** Two passes with one layout link a file in the same way. */
+  /** What a specifier can mean. Two passes with one layout link a file in the same way. */
   #layout(): string {
-    const paths = [...this.#options.scan.files.keys()].sort().map((path) => [path, this.#compiledPath(path)])
-    return sha256(JSON.stringify(paths))
+    const paths = [...this.#options.scan.files.keys()].filter((path) => loaderOf(path) || /\.(?:json|node)$/.test(path)).sort()
+    return sha256(JSON.stringify(paths.map((path) => [path, this.#compiledPath(path)])))
   }
 
   #configs(areKept: boolean): string[] {
     const { place, scan, known } = this.#options
     const named = [...scan.files.keys()].filter((path) => /^(?:package|[tj]sconfig.*)\.json$/.test(basename(path)))
-    const read = this.#tsconfigs.paths().map((path) => toSlashes(relative(place.treeRoot, path)))
+    const read = this.#configPaths().map((path) => toSlashes(relative(place.treeRoot, path)))
     return [...new Set([...named, ...read.filter((path) => scan.files.has(path)), ...(areKept ? (known?.configs ?? []) : [])])].sort()
   }
 
@@ -222,7 +183,11 @@ export class Compilation implements AsyncDisposable {
       const below = toSlashes(relative(place.treeRoot, path))
       return scan.files.has(below) || scan.folders.has(folderOfFile(below))
     }
-    return [...(areKept ? Object.keys(known?.watched ?? {}) : []), ...this.#tsconfigs.paths().filter((path) => !isScanned(path))]
+    return [...(areKept ? Object.keys(known?.watched ?? {}) : []), ...this.#configPaths().filter((path) => !isScanned(path))]
+  }
+
+  #configPaths(): string[] {
+    return this.#compiler?.compiler.configPaths() ?? []
   }
 
   #isUnchanged(path: string): boolean {
@@ -258,8 +223,9 @@ export class Compilation implements AsyncDisposable {
   }
 }
 
-function importsOf(work: Work): readonly string[] {
+function importsOf(work: Work | undefined): readonly string[] {
+  if (!work) return []
   if (work.type === 'kept') return work.compiled.imports
-  const targets = [...work.targets.import.values(), ...work.targets.require.values()]
+  const targets = [...work.file.targets.import.values(), ...work.file.targets.require.values()]
   return [...new Set(targets.flatMap((target) => (target.type === 'inside' && target.path !== '' ? [posix.normalize(target.path)] : [])))]
 }

@@ -26,10 +26,12 @@ export async function compileProject(project: ProjectPlace, signal?: AbortSignal
   signal?.throwIfAborted()
   return await withCache(project.treeRoot, async (cache) => {
     const known = readIndex(cache, project)
-    const isUnchanged = known !== undefined && isCurrent(known, project.treeRoot)
-    if (isUnchanged && isTreeIntact(cache, planOf(project, known))) {
-      markUse(cache, known.hash)
-      return treeOf(cache, project, known)
+    if (known && isCurrent(known, project.treeRoot)) {
+      const plan = planOf(project, known)
+      if (isTreeIntact(cache, plan)) {
+        markUse(cache, known.hash)
+        return treeOf(cache, project, known, plan)
+      }
     }
     const { buildTree } = await import('./build-tree.ts')
     const index = await buildTree(cache, project, known, signal)
@@ -41,7 +43,7 @@ export async function compileProject(project: ProjectPlace, signal?: AbortSignal
       prune(cache)
     }
     writeIndex(cache, project, index)
-    return treeOf(cache, project, index)
+    return treeOf(cache, project, index, plan)
   })
 }
 
@@ -53,12 +55,12 @@ function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }
   return { hash, files: filesOf(files, generated), links }
 }
 
-function treeOf(cache: CacheFolder, place: ProjectPlace, { hash, files, generated }: TreeIndex): CompiledTree {
+function treeOf(cache: CacheFolder, place: ProjectPlace, { files }: TreeIndex, { hash, files: all }: TreePlan): CompiledTree {
   const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
   const project = projectPath(place)
   return {
     hash,
-    files: filesOf(files, generated),
+    files: all,
     directory: treeFolder(cache, hash),
     root: place.treeRoot,
     ...(project === '' ? {} : { project }),

@@ -1,4 +1,3 @@
-import { posix } from 'node:path'
 import MagicString from 'magic-string'
 import { SHIMS, type Analysis, type ImportSite } from './analysis.ts'
 import { importProblem, type Problem } from './problem.ts'
@@ -176,27 +175,4 @@ function linkProblem(analysis: Analysis, place: LinkPlace, specifier: string): L
   const advice = 'Files outside of the project do not reach a worker. Put a package.json or a cowait.config.json into a folder above both.'
   const problem = importProblem(place.path, place.text, specifier, `${JSON.stringify(specifier)} leads out of the project. ${advice}`)
   return { code: throwingModule(place.text, problem, analysis.format), usesRuntime: false, jsonModules: [], problem }
-}
-
-/** The module that stands for a JSON file: its value as the default, its keys by name. */
-export function jsonModuleCode(path: string, text: string): string {
-  const names = jsonKeys(text).filter((name) => name !== 'default')
-  return [
-    'import { createRequire } from "node:module"',
-    `const value = createRequire(import.meta.url)(${JSON.stringify(`./${posix.basename(path)}`)})`,
-    'export default value',
-    ...names.map((name, index) => `const _${index} = value[${JSON.stringify(name)}]; export { _${index} as ${JSON.stringify(name)} }`),
-    '',
-  ].join('\n')
-}
-
-function jsonKeys(text: string): string[] {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.keys(value).filter((key) => !/\p{Surrogate}/u.test(key))
-      : []
-  } catch {
-    return []
-  }
 }

@@ -20,8 +20,8 @@ export function treeFolder(cache: CacheFolder, hash: string): string {
 export function isTreeIntact(cache: CacheFolder, { hash, files, links }: TreePlan): boolean {
   const folder = treeFolder(cache, hash)
   return (
-    foldersOf(files, links).every((each) => lstatSync(join(folder, each), { throwIfNoEntry: false })?.mtimeMs === FIXED_TIME_MS) &&
-    files.every((file) => isIntact(join(folder, file.path), file.size)) &&
+    foldersOf(files, links).every((each) => lstatSync(`${folder}/${each}`, { throwIfNoEntry: false })?.mtimeMs === FIXED_TIME_MS) &&
+    files.every((file) => isIntact(`${folder}/${file.path}`, file.size)) &&
     [...links].every(([path, target]) => isLinkTo(join(folder, path), target))
   )
 }

@@ -8,7 +8,7 @@ import { type ProjectPlace, projectPath } from './project.ts'
 import { type Stamp, isSameStamp, readStamp } from './scan.ts'
 
 /** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 1
+const COMPILER = 2
 
 /** What became of a code file the last time. */
 export interface CompiledFile {
@@ -78,8 +78,8 @@ export function isCurrent(index: TreeIndex, treeRoot: string): boolean {
   const isSame = (path: string, stamp: Stamp): boolean => isSettled(stamp, index.scannedAtMs) && isSameStamp(stamp, readStamp(path))
   return (
     isWatchedSame(index) &&
-    Object.entries(index.folders).every(([path, stamp]) => isSame(join(treeRoot, path), stamp)) &&
-    Object.entries(index.files).every(([path, { stamp }]) => isSame(join(treeRoot, path), stamp))
+    Object.entries(index.folders).every(([path, stamp]) => isSame(`${treeRoot}/${path}`, stamp)) &&
+    Object.entries(index.files).every(([path, { stamp }]) => isSame(`${treeRoot}/${path}`, stamp))
   )
 }
 

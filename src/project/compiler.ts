@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { init } from 'es-module-lexer'
+import { analyse } from './analyse.ts'
+import type { Analysis } from './analysis.ts'
+import { type CacheFolder, readJson, writeWhole } from './cache-folder.ts'
+import { sha256 } from './objects.ts'
+import { PACKAGE_NAME } from './package-root.ts'
+import type { Packages } from './packages.ts'
+import { Resolver, type Target } from './resolver.ts'
+import { type Loader, loaderOf } from './source.ts'
+import { Transformer } from './transformer.ts'
+import { compilerVersion } from './tree-index.ts'
+import { Tsconfigs } from './tsconfig.ts'
+
+export { link } from './link.ts'
+
+/** A file by itself, and what it imports from the files around it. */
+export interface AnalysedFile {
+  readonly text: string
+  readonly analysis: Analysis
+  readonly targets: { readonly import: ReadonlyMap<string, Target>; readonly require: ReadonlyMap<string, Target> }
+}
+
+/** All that it takes to compile a file. Loading this module costs more than most projects' files do: it waits for the first one. */
+export class Compiler implements AsyncDisposable {
+  readonly #cache: CacheFolder
+  readonly #treeRoot: string
+  readonly #packages: Packages
+  readonly #transformer: Transformer = new Transformer()
+  readonly #tsconfigs: Tsconfigs = new Tsconfigs()
+  readonly #resolver: Resolver
+
+  private constructor(cache: CacheFolder, treeRoot: string, packages: Packages) {
+    this.#cache = cache
+    this.#treeRoot = treeRoot
+    this.#packages = packages
+    this.#resolver = new Resolver(treeRoot)
+  }
+
+  static async open(cache: CacheFolder, treeRoot: string, packages: Packages): Promise<Compiler> {
+    await init()
+    return new Compiler(cache, treeRoot, packages)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transformer[Symbol.asyncDispose]()
+  }
+
+  /** Absolute paths of all `tsconfig.json` and what they extend, there or not. */
+  configPaths(): string[] {
+    return this.#tsconfigs.paths()
+  }
+
+  /** Compiles a file, unless it was compiled from the same text and options before. */
+  async analyse(path: string, text: string): Promise<AnalysedFile> {
+    const file = join(this.#treeRoot, path)
+    const loader = loaderOf(path) as Loader
+    const { type } = this.#packages.of(file)?.file ?? {}
+    const packageType = type === 'module' || type === 'commonjs' ? type : undefined
+    const options = loader === 'js' ? {} : this.#tsconfigs.optionsFor(file)
+    const stored = join(this.#cache.analyses, sha256(JSON.stringify([compilerVersion(), path, packageType, options, text])))
+    let analysis = readJson(stored) as Analysis | undefined
+    if (!analysis) {
+      analysis = await analyse({ path, text, loader, packageType, options }, this.#transformer)
+      writeWhole(stored, JSON.stringify(analysis))
+    }
+    const imports = analysis.imports.filter(({ kind }) => kind !== 'computed').map(({ specifier }) => specifier)
+    return {
+      text,
+      analysis,
+      targets: { import: this.#resolve(path, imports, 'import'), require: this.#resolve(path, analysis.requires, 'require') },
+    }
+  }
+
+  #resolve(importer: string, specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> {
+    const targets = new Map<string, Target>()
+    for (const specifier of new Set(specifiers)) {
+      // Our own package stays a package: it is linked into the tree.
+      if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) continue
+      const target = this.#resolver.resolve(importer, specifier, kind)
+      if (target) targets.set(specifier, target)
+    }
+    return targets
+  }
+}

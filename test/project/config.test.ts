@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import { findPlace } from '../../src/project/project.ts'
+import { TestProject } from './rig.ts'
+
+describe('finding a project', () => {
+  test('nearest config, else nearest package.json, else the folder of the file', async () => {
+    await using project = await TestProject.create({
+      'a/package.json': '{}',
+      'a/b/cowait.config.json': '{}',
+      'a/b/c/package.json': '{}',
+      'a/b/c/task.ts': '',
+      'a/d/task.ts': '',
+      'e/task.ts': '',
+    })
+    const place = async (start: string): Promise<unknown> => await findPlace(project.path(start))
+    expect(await place('a/b/c/task.ts')).toEqual({ root: project.path('a/b'), treeRoot: project.path('a'), loose: false, configFile: project.path('a/b/cowait.config.json') })
+    expect(await place('a/d/task.ts')).toEqual({ root: project.path('a'), treeRoot: project.path('a'), loose: false })
+    expect(await place('a/d')).toMatchObject({ root: project.path('a') })
+    expect(await place('a/d/not/there.ts')).toMatchObject({ root: project.path('a') })
+    expect(await place('e/task.ts')).toEqual({ root: project.path('e'), treeRoot: project.path('e'), loose: true })
+  })
+
+  test.each([
+    ['npm', { 'package-lock.json': '{}', 'package.json': '{"workspaces":["packages/*","!packages/out"]}' }],
+    ['yarn', { 'yarn.lock': '', 'package.json': '{"workspaces":{"packages":["./packages/*","!packages/out"]}}' }],
+    ['bun', { 'bun.lock': '', 'package.json': '{"workspaces":["packages/**","!packages/out"]}' }],
+    ['pnpm', { 'pnpm-lock.yaml': '', 'pnpm-workspace.yaml': "packages:\n  - 'packages/*'\n  - '!packages/out'\n", 'package.json': '{}' }],
+  ])('in a workspace of %s the tree is rooted at the lockfile', async (_, files) => {
+    await using project = await TestProject.create({ ...files, 'packages/in/package.json': '{}', 'packages/out/package.json': '{}', 'other/package.json': '{}' })
+    expect(await findPlace(project.path('packages/in'))).toMatchObject({ root: project.path('packages/in'), treeRoot: project.root })
+    for (const own of ['packages/out', 'other']) expect(await findPlace(project.path(own))).toMatchObject({ root: project.path(own), treeRoot: project.path(own) })
+  })
+})
+
+describe('the config', () => {
+  test('is TypeScript of the project, with imports', async () => {
+    await using project = await TestProject.copy('tasks')
+    const { config } = await project.find()
+    expect(config).toEqual({ engine: 'process', concurrency: 3, tasks: ['jobs'], timeout: '2m', clusters: { prod: { engine: 'kubernetes', namespace: 'jobs' } } })
+    await project.write({ 'limit.ts': 'export const limit: number = 4' })
+    expect((await project.find()).config.concurrency).toBe(4)
+  })
+
+  test.each([
+    ['cowait.config.json', '{ "$schema": "x", "concurrency": 2 }'],
+    ['cowait.config.js', 'module.exports = { concurrency: 2 }'],
+    ['cowait.config.mjs', 'export default { concurrency: 2 }'],
+    ['cowait.config.mts', 'export default { concurrency: 2 as number }'],
+  ])('may be %s', async (name, text) => {
+    await using project = await TestProject.create({ [name]: text })
+    expect((await project.find()).config.concurrency).toBe(2)
+  })
+
+  test('is empty where there is none', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}' })
+    expect((await project.find()).config).toEqual({})
+  })
+
+  test.each([
+    ['{ "concurency": 2 }', 'cowait.config.json: there is no key "concurency". Did you mean "concurrency"?'],
+    ['{ "concurrency": 0 }', 'cowait.config.json: concurrency is 0, but must be a whole number above 0'],
+    ['{ "engine": "podman" }', 'cowait.config.json: engine is "podman", but must be one of process, docker, kubernetes'],
+    ['{ "timeout": "5 parsecs" }', /^cowait\.config\.json: timeout: "5 parsecs"/],
+    ['{ "tasks": "jobs" }', 'cowait.config.json: tasks is "jobs", but must be a list of folders, such as ["jobs"]'],
+    ['{ "clusters": { "prod": { "nmespace": "x" } } }', 'cowait.config.json: clusters.prod: there is no key "nmespace". Did you mean "namespace"?'],
+    ['{ "clusters": { "prod": {} }, "defaultCluster": "prd" }', 'cowait.config.json: defaultCluster is "prd", and clusters has no such name. Did you mean "prod"?'],
+    ['[]', /^cowait\.config\.json: a config is an object, not/],
+    ['{ "engine": ', /^cowait\.config\.json is not JSON: /],
+  ])('%s is refused with what to write instead', async (text, message) => {
+    await using project = await TestProject.create({ 'cowait.config.json': text })
+    const expected = typeof message === 'string' ? message : (expect.stringMatching(message) as string)
+    await expect(project.find()).rejects.toMatchObject({ name: 'UsageError', code: 'USAGE', message: expected })
+  })
+
+  test.each([
+    ['export default {', /^cowait\.config\.ts:1:17: Expected identifier but found end of file/],
+    ['throw new Error("not today")', /^cowait\.config\.ts could not be loaded: Error: not today$/],
+    ['export const config = {}', /^cowait\.config\.ts has no default export/],
+  ])('code that cannot be loaded says why: %s', async (text, message) => {
+    await using project = await TestProject.create({ 'cowait.config.ts': text })
+    await expect(project.find()).rejects.toMatchObject({ name: 'UsageError', message: expect.stringMatching(message) as string })
+  })
+})
