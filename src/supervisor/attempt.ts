@@ -27,6 +27,8 @@ const leaveMs = 2_000
 const terminateMs = 300
 /** For what is still on its way when a worker has ended: the rest of its channel and output. */
 const restMs = 1_000
+/** For an engine to make a worker gone. */
+const removeMs = 20_000
 
 export type CallerMessage = Extract<Up, { type: 'call' | 'cancel' }>
 
@@ -62,6 +64,8 @@ export class Attempt implements Owner {
   #boot: NodeJS.Timeout | undefined
   #ping: NodeJS.Timeout | undefined
   #isAnswering = false
+  /** What is still printed by then is nobody's any more. */
+  #isGone = false
 
   constructor(run: RunRecord, context: AttemptContext) {
     this.#run = run
@@ -73,6 +77,7 @@ export class Attempt implements Owner {
   async drive(): Promise<void> {
     const worker = await this.#start()
     if (worker) await this.#serve(worker)
+    this.#isGone = true
     this.#context.gone(this.#run)
   }
 
@@ -105,9 +110,9 @@ export class Attempt implements Owner {
       signal.throwIfAborted()
       const workerSpec = spec(this.#run, this.#code)
       engine.check(workerSpec)
-      this.#context.emit(this.#run, { type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id })
+      this.#emit({ type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id })
       const report = (phase: Extract<PlainEvent, { type: 'starting' }>['phase']): void =>
-        this.#context.emit(this.#run, { type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id, ...(phase ? { phase } : {}) })
+        this.#emit({ type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id, ...(phase ? { phase } : {}) })
       const worker = await engine.start(workerSpec, signal, report)
       this.#worker = worker
       if (signal.aborted) void this.#remove(worker, 0)
@@ -119,9 +124,7 @@ export class Attempt implements Owner {
   }
 
   async #serve(worker: Worker): Promise<void> {
-    this.#printed = new Printed(worker.output, (item) =>
-      this.#context.emit(this.#run, { type: 'log', attempt: this.#run.attempt, ...item }),
-    )
+    this.#printed = new Printed(worker.output, (item) => this.#emit({ type: 'log', attempt: this.#run.attempt, ...item }))
     const channel = this.#openChannel(worker)
     const first = await Promise.race([this.#answer, worker.exited, channel.closed])
     if (!this.#outcome) await bounded(Promise.all([channel.closed, worker.exited]), first instanceof Error ? 0 : restMs)
@@ -175,7 +178,7 @@ export class Attempt implements Owner {
         this.#boot = undefined
         return this.#context.running(this.#run)
       case 'progress':
-        return this.#context.emit(this.#run, { ...message, type: 'progress' })
+        return this.#emit({ ...message, type: 'progress' })
       case 'done':
       case 'fail':
         return void this.#takeAnswer(message, value)
@@ -218,14 +221,31 @@ export class Attempt implements Owner {
   async #takeAnswer(message: Extract<Up, { type: 'done' | 'fail' }>, incoming: IncomingValue | undefined): Promise<void> {
     if (this.#isAnswering || !incoming) return this.#channel!.fail(new ProtocolError('The worker answered twice.'))
     this.#isAnswering = true
-    const value = await incoming.readInto(this.#context.spool.sink(message.value))
-    if (message.type === 'done') this.#outcome = { type: 'done', value }
-    else this.#outcome = { type: 'failed', error: message.error, value, retryable: message.retryable }
-    this.#markAnswered()
+    try {
+      const value = await incoming.readInto(this.#context.spool.sink(message.value))
+      if (message.type === 'done') this.#outcome = { type: 'done', value }
+      else this.#outcome = { type: 'failed', error: message.error, value, retryable: message.retryable }
+      this.#markAnswered()
+    } catch (error) {
+      this.#channel?.fail(error as Error)
+    }
   }
 
-  #remove(worker: Worker, graceMs: number): Promise<void> {
-    return this.#context.engine.remove(worker.id, graceMs)
+  /** A worker that cannot be made gone is told of, and found again by the next sweep; it must not hang its run. */
+  async #remove(worker: Worker, graceMs: number): Promise<void> {
+    try {
+      const isGone = await bounded(this.#context.engine.remove(worker.id, graceMs), graceMs + removeMs)
+      if (!isGone) throw new Error(`it is not gone after ${removeMs / 1_000} s`)
+    } catch (error) {
+      this.#emit({
+        type: 'notice',
+        text: `Worker ${worker.id} could not be removed: ${(error as Error).message}. "cowait prune" tries again.`,
+      })
+    }
+  }
+
+  #emit(event: PlainEvent): void {
+    if (!this.#isGone) this.#context.emit(this.#run, event)
   }
 
   #protocolError(fault: Error): ErrorSummary {

@@ -23,13 +23,17 @@ export interface CallerIdentity {
   readonly parent: string | null
 }
 
+/** A caller's oldest keys are forgotten beyond this many: a server calls for ever. */
+const rememberedKeys = 10_000
+
 type CallMessage = Extract<Up, { type: 'call' }>
 
 export class Calls {
   readonly #context: CallsContext
   /** Calls whose input is still on its way, with the cancel that overtook it. */
   readonly #arriving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
-  readonly #occurrences = new Map<string, number>()
+  /** By caller: how often it has made a call of the same key. */
+  readonly #occurrences = new Map<string, Map<string, number>>()
 
   constructor(context: CallsContext) {
     this.#context = context
@@ -84,9 +88,18 @@ export class Calls {
     const parentKey = identity.parent === null ? '' : (this.#context.runs.get(identity.parent)?.key ?? '')
     const parts = { parentKey, task, treeHash: await this.#context.treeHash().catch(() => ''), inputHash: await input.hash() }
     const first = callKey({ ...parts, occurrence: 0 })
-    const occurrence = this.#occurrences.get(first) ?? 0
-    this.#occurrences.set(first, occurrence + 1)
+    const caller = identity.parent ?? identity.client
+    const counts = this.#occurrences.get(caller) ?? new Map<string, number>()
+    this.#occurrences.set(caller, counts)
+    const occurrence = counts.get(first) ?? 0
+    counts.set(first, occurrence + 1)
+    if (counts.size > rememberedKeys) counts.delete(counts.keys().next().value as string)
     return occurrence === 0 ? first : callKey({ ...parts, occurrence })
+  }
+
+  /** Nothing is left of the run. */
+  forget(run: RunRecord): void {
+    this.#occurrences.delete(run.id)
   }
 
   createdEvent(run: RunRecord): CreatedEvent {

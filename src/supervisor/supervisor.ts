@@ -12,6 +12,7 @@ import type { RunEvent } from '../core/events.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Tree, TreeRef } from '../core/tree.ts'
+import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { Calls } from './calls.ts'
 import { Client } from './client.ts'
@@ -60,6 +61,7 @@ export class Supervisor {
   readonly #timers = new Map<string, NodeJS.Timeout>()
   /** What dead supervisors left is removed beside the work; that it failed is no reason to fail. */
   readonly #sweeping: Promise<number>[] = []
+  readonly #closing = new AbortController()
   readonly #engines = new Map<string, Promise<OpenEngine>>()
   #program: Promise<Tree> | undefined
   #whenIdle: (() => void)[] = []
@@ -121,6 +123,7 @@ export class Supervisor {
     for (const client of this.#owners.keys()) this.#apply({ type: 'client-ended', client, reason })
     while (this.#tree.runs.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
     await Promise.all(this.#driving)
+    this.#closing.abort()
     const engines = await Promise.all(
       [...this.#engines.values()].map((open) =>
         open.then(
@@ -133,8 +136,9 @@ export class Supervisor {
     const left: string[] = []
     for (const engine of engines) {
       if (!engine) continue
-      left.push(...(await engine.list({ owner: this.id })).map((worker) => worker.name))
-      await engine.close()
+      // An engine that does not answer any more has nothing to tell; its runs were told as lost.
+      left.push(...(await engine.list({ owner: this.id }).catch(() => [])).map((worker) => worker.name))
+      await engine.close().catch(() => undefined)
     }
     await this.#spool.close()
     return left
@@ -163,6 +167,7 @@ export class Supervisor {
       case 'settle':
         return this.#settle(run, effect.settlement)
       case 'removed':
+        this.#calls.forget(run)
         return this.#events.emit(run, { type: 'removed' })
       case 'emit':
         return this.#events.emit(run, effect.event.type === 'created' ? this.#calls.createdEvent(run) : effect.event)
@@ -197,7 +202,7 @@ export class Supervisor {
       engine,
       spool: this.#spool,
       leaseMs: engine.capabilities.lease ? 30_000 : 0,
-      code: (signal) => (open.code ??= this.#load().then((tree) => engine.provide(tree, signal))),
+      code: (signal) => abortable(this.#provide(open), signal),
       spec: (run, code) => workerSpec(run, code, this.id),
       emit: (run, event) => this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event),
       running: (run) => this.#apply({ type: 'running', run: run.id }),
@@ -208,6 +213,15 @@ export class Supervisor {
       },
       asCaller: (run, message, value) => this.#calls.accept({ parent: run.id, client: run.client }, message, value),
     }
+  }
+
+  /** Once for an engine, whichever run needs it first: the cancelling of that one must not fail the others. */
+  #provide(open: OpenEngine): Promise<TreeRef> {
+    if (open.code) return open.code
+    const providing = this.#load().then((tree) => open.engine.provide(tree, this.#closing.signal))
+    open.code = providing
+    providing.catch(() => delete open.code)
+    return providing
   }
 
   #open(name: string): Promise<OpenEngine> {

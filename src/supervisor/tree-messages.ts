@@ -32,6 +32,8 @@ export interface RunRecord extends NewRun {
   attempt: number
   /** Children of which something is left. */
   readonly children: Set<string>
+  /** How many of them have not settled. */
+  unfinished: number
   /** It takes a place of the queue's width. */
   counted: boolean
   worker: 'none' | 'live' | 'gone'

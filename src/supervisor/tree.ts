@@ -73,12 +73,16 @@ export class RunTree {
       phase: 'queued',
       attempt: 0,
       children: new Set(),
+      unfinished: 0,
       counted: false,
       worker: 'none',
     }
     this.runs.set(run.id, run)
-    parent?.children.add(run.id)
-    if (parent) this.#recount(parent)
+    if (parent) {
+      parent.children.add(run.id)
+      parent.unfinished++
+      this.#recount(parent)
+    }
     this.#emit(run, 'created')
     const refusal = parent && this.#refusal(parent, call.shield)
     if (refusal) {
@@ -247,6 +251,11 @@ export class RunTree {
     run.status = settlement.status satisfies Status
     for (const timer of ['start', 'timeout', 'retry'] as const) this.#clearTimer(run, timer)
     this.#recount(run)
+    const parent = run.parent === null ? undefined : this.runs.get(run.parent)
+    if (parent) {
+      parent.unfinished--
+      this.#recount(parent)
+    }
     this.#effects.push({ type: 'settle', run, settlement })
     this.#release(run)
   }
@@ -258,7 +267,6 @@ export class RunTree {
     const parent = run.parent === null ? undefined : this.runs.get(run.parent)
     if (!parent) return
     parent.children.delete(run.id)
-    this.#recount(parent)
     this.#tryFinish(parent)
   }
 
@@ -272,14 +280,10 @@ export class RunTree {
 
   /** A run takes a place while it has a worker and none of its children is unfinished. */
   #recount(run: RunRecord): void {
-    const hasUnfinishedChild = this.#childrenOf(run).some((child) => child.phase !== 'settled')
-    const takesPlace = (run.phase === 'starting' || run.phase === 'running' || run.phase === 'closing') && !hasUnfinishedChild
-    if (takesPlace !== run.counted) {
-      run.counted = takesPlace
-      this.#queue.count(takesPlace ? 1 : -1)
-    }
-    const parent = run.phase === 'settled' && run.parent !== null ? this.runs.get(run.parent) : undefined
-    if (parent) this.#recount(parent)
+    const takesPlace = (run.phase === 'starting' || run.phase === 'running' || run.phase === 'closing') && run.unfinished === 0
+    if (takesPlace === run.counted) return
+    run.counted = takesPlace
+    this.#queue.count(takesPlace ? 1 : -1)
   }
 
   #emit(run: RunRecord, type: 'created' | 'running'): void {
