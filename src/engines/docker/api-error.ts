@@ -22,7 +22,8 @@ export function isTimeout(error: unknown): boolean {
 }
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 404
+  // Podman says some of it with another number.
+  return error instanceof ApiError && (error.status === 404 || /no such container/i.test(error.message))
 }
 
 /** The engine could not be reached. */

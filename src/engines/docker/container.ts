@@ -118,9 +118,12 @@ export class Container {
   #plain(code: number): Exit {
     const signal = signalOf(code)
     if (signal !== undefined) {
-      const byOthers =
-        this.#strangeSignal !== undefined && 'through the engine by somebody else ("docker kill", "docker rm -f" or a shutdown)'
-      return { how: 'killed', signal, ...(byOthers && { detail: byOthers }) }
+      const { memoryLimit } = this.facts
+      let detail: string | undefined
+      if (this.#strangeSignal !== undefined) detail = 'through the engine by somebody else ("docker kill", "docker rm -f" or a shutdown)'
+      // Podman tells of no lack of memory.
+      else if (signal === 'SIGKILL' && !this.#ourSignal && memoryLimit !== undefined) detail = `perhaps out of memory, limit ${memoryLimit}`
+      return { how: 'killed', signal, ...(detail && { detail }) }
     }
     const warning = code === 0 ? undefined : this.facts.warning()
     const detail = code === notFoundCode ? `image "${this.facts.image}" has no program "node"` : warning

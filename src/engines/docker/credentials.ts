@@ -11,7 +11,9 @@ export async function registryAuth(registry: string, config: CliConfig): Promise
   const server = registry === 'docker.io' ? publicRegistry : registry
   const auth = await findAuth(server, config)
   if (auth === undefined) return undefined
-  return Buffer.from(JSON.stringify({ ...auth, serveraddress: server })).toString('base64url')
+  // Base64 for addresses, but padded: without, Docker 20.10 takes it for no login at all.
+  const text = Buffer.from(JSON.stringify({ ...auth, serveraddress: server })).toString('base64')
+  return text.replaceAll('+', '-').replaceAll('/', '_')
 }
 
 interface Login {

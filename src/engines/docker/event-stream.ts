@@ -15,6 +15,8 @@ export interface ContainerEvent {
 }
 
 const actions = ['oom', 'kill', 'die', 'destroy'] as const
+/** Podman tells events by Docker's names, but filters them by its own. */
+const filtered = [...actions, 'died', 'remove']
 const longestPauseMs = 2000
 
 export class EventStream {
@@ -54,7 +56,7 @@ export class EventStream {
     let isFirst = true
     while (!signal.aborted) {
       try {
-        const filters = JSON.stringify({ type: ['container'], event: actions, label: [`${label.owner}=${this.#owner}`] })
+        const filters = JSON.stringify({ type: ['container'], event: filtered, label: [`${label.owner}=${this.#owner}`] })
         const query = { filters, ...(this.#since && { since: this.#since }) }
         const response = await this.#client.stream('GET', '/events', { query, signal })
         opened()

@@ -44,9 +44,8 @@ async function signal(client: DockerClient, path: string, name: string): Promise
     await client.call('POST', `${path}/kill`, { query: { signal: name }, signal: AbortSignal.timeout(10_000) })
     return true
   } catch (error) {
-    if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return false
-    // Podman says 500 for a container that does not run.
-    if (error instanceof ApiError && /not running|state improper/i.test(error.message)) return false
+    // Gone, ended, ending: each engine says it in its own way, and the forced removal finds out.
+    if (error instanceof ApiError) return false
     // The daemon is slow, or its own lock is held: the forced removal that follows goes another way.
     if (isTimeout(error)) return true
     throw error

@@ -19,7 +19,11 @@ describeDocker('an engine that breaks', () => {
     await using daemon = await SecondDaemon.start()
     daemon.loadImage()
     const project = makeProject()
-    const engine = await createDockerEngine({ owner: 'test-restart', runtimeDirectory: project.runtimeDirectory, settings: { host: daemon.host, network: 'none' } })
+    const engine = await createDockerEngine({
+      owner: 'test-restart',
+      runtimeDirectory: project.runtimeDirectory,
+      settings: { host: daemon.host, network: 'none' },
+    })
     await using rig = Rig.around(project, engine, 'test-restart')
     const [told, other] = await Promise.all([rig.start(), rig.start()])
     await told.tell('print', 'last words\n')
@@ -46,7 +50,11 @@ describeDocker('an engine that breaks', () => {
     await using daemon = await SecondDaemon.start({ diskBytes: 600 << 20 })
     daemon.loadImage()
     const project = makeProject()
-    const engine = await createDockerEngine({ owner: 'test-full', runtimeDirectory: project.runtimeDirectory, settings: { host: daemon.host, network: 'none' } })
+    const engine = await createDockerEngine({
+      owner: 'test-full',
+      runtimeDirectory: project.runtimeDirectory,
+      settings: { host: daemon.host, network: 'none' },
+    })
     await using rig = Rig.around(project, engine, 'test-full')
     await rig.start().then(({ worker }) => rig.engine.remove(worker.id, 0))
     const filler = join(daemon.folder, 'data/filler')
@@ -79,11 +87,14 @@ describeDocker('no engine to speak to', () => {
     expect(error?.hint).toMatch(hint)
   })
 
-  it.each(['docker.sock', 'unix://relative', 'tcp://', 'ftp://host', 'tcp://host:99999', 'ssh://-oProxyCommand=x'])('refuses %s as an address', async (host) => {
-    await expect(open(host)).rejects.toThrow(UsageError)
-    await expect(open(host)).rejects.toThrow(/setting host is .* which is no address/)
-    await expect(open('', { DOCKER_HOST: host })).rejects.toThrow(/DOCKER_HOST is .* which is no address/)
-  })
+  it.each(['docker.sock', 'unix://relative', 'tcp://', 'ftp://host', 'tcp://host:99999', 'ssh://-oProxyCommand=x'])(
+    'refuses %s as an address',
+    async (host) => {
+      await expect(open(host)).rejects.toThrow(UsageError)
+      await expect(open(host)).rejects.toThrow(/setting host is .* which is no address/)
+      await expect(open('', { DOCKER_HOST: host })).rejects.toThrow(/DOCKER_HOST is .* which is no address/)
+    },
+  )
 
   it('tells something else from an engine, an old one, and one that never answers', async () => {
     const web = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1')
@@ -99,7 +110,10 @@ describeDocker('no engine to speak to', () => {
       await expect(open(at(web))).rejects.toThrow(/is no Docker engine/)
       await expect(open(at(old))).rejects.toThrow(/too old: its API is 1\.24, cowait needs 1\.40/)
       await expect(open(at(mute))).rejects.toThrow(/does not answer/)
-      expect(await probeDocker({ host: at(mute), timeoutMs: 200 })).toMatchObject({ ok: false, reason: expect.stringMatching(/does not answer/) })
+      expect(await probeDocker({ host: at(mute), timeoutMs: 200 })).toMatchObject({
+        ok: false,
+        reason: expect.stringMatching(/does not answer/),
+      })
       expect(await probeDocker({ host: 'nonsense' })).toMatchObject({ ok: false })
     } finally {
       web.close()

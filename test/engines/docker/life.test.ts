@@ -4,18 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { describeDocker, docker, makeProject, Rig } from './rig.ts'
+import { describeDocker, docker, makeProject, Rig, until } from './rig.ts'
 
 const orphanGraceMs = 2000
-
-async function until(what: string, isSo: () => Promise<boolean>, boundMs = 10_000): Promise<number> {
-  const from = Date.now()
-  while (!(await isSo())) {
-    if (Date.now() - from > boundMs) throw new Error(`Not so within ${boundMs} ms: ${what}`)
-    await pause(50)
-  }
-  return Date.now() - from
-}
 
 describeDocker('how a container ends', () => {
   it('tells a kill from inside by its signal, and a crash', async () => {

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe } from 'vitest'
 import type { StartPhase, Worker, WorkerSpec } from '../../../src/core/engine.ts'
@@ -33,6 +34,16 @@ function isAvailable(): boolean {
 
 /** Skips without Docker at home, fails without it in CI. */
 export const describeDocker: typeof describe.skip = isAvailable() ? (describe as unknown as typeof describe.skip) : describe.skip
+
+/** Waits for a condition; answers how long that took. */
+export async function until(what: string, isSo: () => Promise<boolean>, boundMs = 10_000): Promise<number> {
+  const from = Date.now()
+  while (!(await isSo())) {
+    if (Date.now() - from > boundMs) throw new Error(`Not so within ${boundMs} ms: ${what}`)
+    await pause(50)
+  }
+  return Date.now() - from
+}
 
 export interface ProjectOptions {
   /** Files of the project, which all are part of the tree. */

@@ -1,0 +1,95 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
+import { describeDocker, image, makeProject, Rig, until, type Project } from './rig.ts'
+
+const hasPodman = ['/usr/bin/podman', '/usr/local/bin/podman'].some((path) => existsSync(path))
+if (!hasPodman && process.env.CI) throw new Error('CI is set, but there is no Podman here.')
+if (!hasPodman) console.log('skipped: the tests of Podman need the program podman')
+const describePodman = hasPodman ? describeDocker : describeDocker.skip
+
+describePodman('Podman’s compatible API', () => {
+  let folder: string
+  let server: ChildProcess
+  let project: Project
+  let rig: Rig
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cowait-podman-'))
+    // Without systemd, and with no more open files than this process may have.
+    writeFileSync(
+      join(folder, 'containers.conf'),
+      '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n[engine]\nevents_logger = "file"\n',
+    )
+    const options = [
+      '--root',
+      join(folder, 'data'),
+      '--runroot',
+      join(folder, 'run'),
+      '--runtime',
+      'runc',
+      '--storage-driver',
+      'overlay',
+      '--cgroup-manager',
+      'cgroupfs',
+    ]
+    const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
+    execFileSync('sh', ['-c', `docker save ${image} | podman ${options.join(' ')} load`], { env, stdio: 'ignore' })
+    const host = `unix://${folder}/podman.sock`
+    server = spawn('podman', [...options, 'system', 'service', '--time', '0', host], { env, stdio: 'ignore' })
+    project = makeProject({
+      home: { 'node_modules/dep/package.json': '{"name":"dep","main":"i.js"}', 'node_modules/dep/i.js': 'exports.text = "a dependency"' },
+    })
+    const connect = (): ReturnType<typeof createDockerEngine> =>
+      createDockerEngine({ owner: 'test-podman', runtimeDirectory: project.runtimeDirectory, settings: { host, network: 'none' } })
+    await until('podman serves', async () => existsSync(join(folder, 'podman.sock')), 20_000)
+    rig = Rig.around(project, await connect(), 'test-podman')
+  }, 120_000)
+
+  afterAll(async () => {
+    await (rig as Rig | undefined)?.engine.close()
+    server.kill()
+    await once(server, 'exit')
+    const mounts = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+    for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).toReversed()) execFileSync('umount', ['-l', mount])
+    rmSync(folder, { recursive: true, force: true })
+    rmSync(project.folder, { recursive: true, force: true })
+  })
+
+  it('runs workers, tells how they ended, and removes them', async () => {
+    const told = await rig.start()
+    expect(await told.tell('echo', 'x'.repeat(1 << 20))).toHaveLength(1 << 20)
+    expect((await told.tell('resolveFromCode', 'dep')).text).toBe('a dependency')
+    expect((await told.tell('info')).status).toMatch(/CapEff:\s+0+\n[^]*NoNewPrivs:\s+1/)
+    await told.tell('inherit', 'echo printed; cat')
+    told.send('exit', 3)
+    expect(await told.worker.exited).toEqual({ how: 'exited', code: 3 })
+    expect(await told.printed).toBe('printed\n')
+    await rig.engine.remove(told.worker.id, 0)
+    expect(await rig.engine.list({})).toEqual([])
+  })
+
+  it('kills a busy loop after the grace, and a worker whose channel ended', async () => {
+    const [busy, orphan] = [await rig.start(), await rig.start({ resources: { memoryLimit: 100 << 20 } })]
+    await busy.tell('stubborn')
+    await busy.tell('loop')
+    await orphan.tell('loop')
+    orphan.worker.channel.end()
+    await rig.engine.remove(busy.worker.id, 200)
+    expect(await busy.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL' })
+    expect(await orphan.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL', detail: 'perhaps out of memory, limit 100 MiB' })
+    await expect.poll(() => rig.engine.list({}), { timeout: 5000 }).toEqual([])
+  })
+
+  it('says what it cannot start', async () => {
+    await expect(rig.start({ settings: { user: 'nobody-at-all' } })).rejects.toThrow(/user nobody-at-all does not exist/)
+    await expect(rig.start({ settings: { network: 'never-was' } })).rejects.toThrow(/network never-was does not exist/)
+    expect(await rig.engine.list({})).toEqual([])
+  })
+})
