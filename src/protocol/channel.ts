@@ -159,10 +159,15 @@ export class Channel<In, Out extends { readonly type: string }> {
     void this.#leave()
   }
 
+  /** An end that says no more does not listen either: what still waits for it is let go. */
   #onEnd(): void {
-    if (!this.#isClosed) this.#attempt(() => this.#parser.end())
-    this.#end(undefined)
-    void this.#leave()
+    try {
+      if (!this.#isClosed) this.#parser.end()
+      this.#end(undefined)
+    } catch (fault) {
+      this.#end(fault as Error)
+    }
+    this.#stream.destroy()
   }
 
   #end(error: Error | undefined): void {

@@ -17,7 +17,7 @@ const MAX_SHOWN = 60
 /** Deeper data would overflow the stack of whoever writes it out again. */
 const MAX_DEPTH = 64
 
-function refuse(field: string, needed: string, value: unknown): never {
+export function refuse(field: string, needed: string, value: unknown): never {
   const name = JSON.stringify(field.slice(0, MAX_SHOWN))
   throw new FieldFault(value === undefined ? `has no ${name}; ${needed} is needed` : `has ${name}: ${shown(value)}; ${needed} is needed`)
 }
@@ -48,6 +48,9 @@ export const boolean: Check<boolean> = (value, field) => (typeof value === 'bool
 
 export const number: Check<number> = (value, field) =>
   typeof value === 'number' && Number.isFinite(value) ? value : refuse(field, 'a number', value)
+
+export const positive: Check<number> = (value, field) =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : refuse(field, 'a number above 0', value)
 
 /** A whole number from 0. */
 export const count: Check<number> = (value, field) => {

@@ -1,5 +1,6 @@
 /** From what came over the wire to the union of messages. Unknown types and fields are ignored, wrong ones are refused by name. */
 import { ProtocolError } from '../core/errors.ts'
+import { isRunId } from '../core/ids.ts'
 import type { RunOptions } from '../core/options.ts'
 import { parseRunOptions } from '../core/resolve-options.ts'
 import {
@@ -14,7 +15,9 @@ import {
   object,
   oneOf,
   optional,
+  positive,
   recordOf,
+  refuse,
   text,
   upTo,
   type Check,
@@ -42,6 +45,12 @@ const runOptions: Check<RunOptions> = (value, field) => {
   }
 }
 
+/** The id of a new run names containers and files, so its form is checked. */
+const newRun: Check<string> = (value, field) => {
+  if (isRunId(value)) return value
+  return refuse(field, 'a DNS label that begins with a letter, of at most 63 characters,', value)
+}
+
 const both: Shapes<Both> = {
   chunk: object<Message<Both, 'chunk'>>({ type: oneOf('chunk'), run: id, stream: count, end: boolean, error: optional(upTo(4096)) }),
   credit: object<Message<Both, 'credit'>>({ type: oneOf('credit'), run: id, stream: count, bytes: count }),
@@ -59,7 +68,7 @@ const up: Shapes<Up> = {
   call: object<Message<Up, 'call'>>({
     type: oneOf('call'),
     run: id,
-    child: id,
+    child: newRun,
     task: taskRef,
     options: runOptions,
     shield: optional(boolean),
@@ -75,6 +84,15 @@ const up: Shapes<Up> = {
   }),
   done: object<Message<Up, 'done'>>({ type: oneOf('done'), run: id, value: valueHeader }),
   fail: object<Message<Up, 'fail'>>({ type: oneOf('fail'), run: id, error: errorSummary, retryable: boolean, value: valueHeader }),
+  acquire: object<Message<Up, 'acquire'>>({
+    type: oneOf('acquire'),
+    run: id,
+    request: count,
+    name: label,
+    concurrency: optional(positive),
+    perSecond: optional(positive),
+  }),
+  release: object<Message<Up, 'release'>>({ type: oneOf('release'), run: id, request: count }),
   pong: object<Message<Up, 'pong'>>({ type: oneOf('pong') }),
   follow: object<Message<Up, 'follow'>>({ type: oneOf('follow'), run: optional(id) }),
   list: object<Message<Up, 'list'>>({ type: oneOf('list'), request: count }),
@@ -119,6 +137,7 @@ const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
     value: optional(valueHeader),
   }),
   accepted: object<Message<Down, 'accepted'>>({ type: oneOf('accepted'), run: id }),
+  granted: object<Message<Down, 'granted'>>({ type: oneOf('granted'), run: id, request: count }),
   ping: object<Message<Down, 'ping'>>({ type: oneOf('ping') }),
   runs: object<Message<Down, 'runs'>>({ type: oneOf('runs'), request: count, runs: list(listing), more: optional(boolean) }),
   refused: object<Message<Down, 'refused'>>({

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { EngineError } from '../core/errors.ts'
 import type { Preview } from '../core/events.ts'
 import type { Encoded } from '../core/value.ts'
+import { preview } from '../core/values/preview.ts'
 import type { ValueHeader } from '../protocol/messages.ts'
 import { memorySink, memorySource, type Sink, type Source } from '../protocol/values.ts'
 
@@ -11,7 +12,6 @@ import { memorySink, memorySource, type Sink, type Source } from '../protocol/va
 const MAX_IN_MEMORY_BYTES = 64 * 1024
 /** When values hold this much together, small ones wait in files as well. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024
-const MAX_PREVIEW_BYTES = 16 * 1024
 const READ_BYTES = 256 * 1024
 
 export interface SpoolOptions {
@@ -59,11 +59,10 @@ export class StoredValue implements Source {
     return this.#hash
   }
 
-  /** What people see of it: the text of a small value without attachments, else its size. */
+  /** What people see of it: the text of a small value, else its size. */
   preview(): Preview {
     const { data, format, text, size } = this
-    if (!data || size > MAX_PREVIEW_BYTES || text !== size) return { bytes: size }
-    return { format, text: Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8') }
+    return data ? preview({ format, textBytes: text, data }) : { bytes: size }
   }
 
   /** Lets go of the memory or the file. Idempotent; never rejects. */

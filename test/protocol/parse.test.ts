@@ -80,6 +80,7 @@ describe('a message', () => {
     ],
     [parseUp, { type: 'running', run: '' }, 'Message "running" has "run": ""; an id of 1 to 256 characters is needed.'],
     [parseUp, { type: 'running', run: 'x'.repeat(257) }, /^Message "running" has "run": "x{59}\.\.\.; an id/],
+    [parseUp, { ...raw(up[2]), child: '../etc' }, /^Message "call" has "child": "..\/etc"; a DNS label .* is needed\.$/],
     [parseUp, { type: 'progress', run: 'a', value: '1' }, 'Message "progress" has "value": "1"; a number is needed.'],
     [parseUp, { ...raw(up[2]), options: { timeoutMs: 'soon' } }, /^Message "call" has wrong "options": .*timeoutMs/],
     [
@@ -123,7 +124,7 @@ describe('a message', () => {
       path: Array.from({ length: 500 }, (_, n) => ({ id: `r${n}`, task: 't'.repeat(5000), at: 'a'.repeat(5000) })),
       lastLines: Array.from({ length: 500 }, (_, n) => `${n} ${'l'.repeat(5000)}`),
     }
-    const parsed = parseUp({ ...raw(up[6]), error }) as { error: typeof error }
+    const parsed = parseUp({ ...raw(up[6]), error }) as unknown as { error: typeof error }
     expect(JSON.stringify(parsed).length).toBeLessThan(300_000)
     expect(parsed.error.message).toMatch(/^m{32764} \.\.\.$/)
     expect(parsed.error.path.at(-1)!.id).toBe('r499')
