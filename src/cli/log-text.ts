@@ -4,9 +4,9 @@ import { safeText } from './safe-text.ts'
 
 /** A log event as one line for people, without its run's name: level and fields where they say something. */
 export function logText(event: Extract<RunEvent, { type: 'log' }>, output: Output): string {
-  const { colours } = output
-  const text = safeText(event.text, output.hasColours) + (event.more ? colours.dim(' ...') : '')
-  const level = event.level === 'info' || event.stream !== 'log' ? '' : `${levelPainted(event.level, output)} `
+  const text = safeText(event.text, output.hasColours) + (event.more ? output.colours.dim(' ...') : '')
+  if (event.stream !== 'log') return text
+  const level = event.level === 'info' ? '' : `${levelPainted(event.level, output)} `
   return level + text + fieldsText(event.fields, output)
 }
 

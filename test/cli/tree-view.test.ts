@@ -66,7 +66,7 @@ describe.each([40, 80, 300])('at %i columns', (columns) => {
     const stage = new Stage({ columns })
     await stage.play(failingStory().events)
     await stage.frame()
-    stage.view.end({ run: 'main-aaaa1111', status: 'failed', error: boom, exitCode: 1, durationMs: 2345, left: [] })
+    await stage.view.end({ run: 'main-aaaa1111', status: 'failed', error: boom, exitCode: 1, durationMs: 2345, left: [] })
     await expect(await stage.terminal.text()).toMatchFileSnapshot(`golden/tree-failed.${columns}.txt`)
   })
 })
@@ -74,7 +74,7 @@ describe.each([40, 80, 300])('at %i columns', (columns) => {
 test('the end leaves the log, the finished tree and one closing line', async () => {
   const stage = new Stage()
   await stage.play(parallelStory().events)
-  stage.view.end(done)
+  await stage.view.end(done)
   await expect(await stage.terminal.text()).toMatchFileSnapshot('golden/tree-done.80.txt')
   await stage.stdout.output.flush()
   expect(stage.stdout.text).toBe('[1]\n')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { RunEvent } from '../../src/core/events.ts'
 import type { View, ViewContext, Outcome } from '../../src/cli/views/view.ts'
 import { JsonView } from '../../src/cli/views/json.ts'
 import { NdjsonView } from '../../src/cli/views/ndjson.ts'
@@ -47,12 +48,30 @@ test('a reader that stopped costs log lines, told by number, and never the resul
   for (let n = 0; n < 50; n++)
     view.event({ type: 'log', attempt: 1, level: 'info', stream: 'stdout', text: line, run: 'a-aaaa1111', seq: 3 + n, at: 0 })
   stderr.resume()
-  view.end(done('a-aaaa1111', 7))
+  await view.end(done('a-aaaa1111', 7))
   await Promise.all([stdout.output.flush(), stderr.output.flush()])
   const shown = stderr.text.split('\n').filter((text) => text.endsWith(line)).length
   expect(shown).toBeGreaterThan(20)
   expect(stderr.text.slice(-200)).toContain(`\n${50 - shown} log lines not shown`)
   expect(stdout.text).toBe('7\n')
+})
+
+test('events that a slow reader missed leave a gap that is told, and no other event is missed', async () => {
+  const [stdout, stderr] = [new Screen(), new Screen()]
+  const view = new NdjsonView(contextOf(stdout, stderr))
+  const story = new Story().create('a-aaaa1111', null, 'a').start('a-aaaa1111')
+  stdout.stall()
+  for (let n = 0; n < 50; n++) story.log('a-aaaa1111', 'x'.repeat(1_000_000))
+  for (const event of story.done('a-aaaa1111', '1').events) view.event(event)
+  stdout.resume()
+  await stdout.output.flush()
+  const events = stdout.text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as RunEvent)
+  const told = events.reduce((sum, event) => sum + (event.type === 'dropped' ? event.lines : 1), 0)
+  expect(told).toBe(story.events.length)
+  expect(events.at(-2)?.type).toBe('settled')
 })
 
 test('an undefined result prints nothing and null prints null', async () => {
@@ -69,7 +88,7 @@ async function show(
   const [stdout, stderr] = [new Screen({ env }), new Screen({ env })]
   const view = new ViewClass(contextOf(stdout, stderr))
   for (const event of story.events) view.event(event)
-  view.end(outcome)
+  await view.end(outcome)
   await Promise.all([stdout.output.flush(), stderr.output.flush()])
   return { stdout: stdout.text, stderr: stderr.text }
 }

@@ -84,7 +84,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     view.notice(`${engine.name} could not start it (${summaryLine(outcome.error)}): running in processes.`)
     outcome = await runOn('process')
   }
-  view.end(outcome)
+  await view.end(outcome)
   return outcome.exitCode
 }
 

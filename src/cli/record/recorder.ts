@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync, writeFileSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { RunEvent } from '../../core/events.ts'
+import { eventLine } from '../event-line.ts'
 import type { Outcome } from '../views/view.ts'
 import { pruneRecords } from './prune-records.ts'
 import { RECORD_VERSION, type RecordHeader } from './record.ts'
@@ -66,7 +67,8 @@ export class Recorder {
     if (lines !== undefined && this.#dropped.delete(event.run)) {
       this.#write({ type: 'dropped', lines, run: event.run, seq: event.seq - 1, at: event.at })
     }
-    this.#write(event)
+    if (this.#mask) this.#write(event)
+    else this.#append(eventLine(event))
   }
 
   /** Writes how it ended. Resolves when the file is complete. */
@@ -80,7 +82,10 @@ export class Recorder {
   }
 
   #write(line: object): void {
-    const text = `${JSON.stringify(line, this.#mask)}\n`
+    this.#append(`${JSON.stringify(line, this.#mask)}\n`)
+  }
+
+  #append(text: string): void {
     this.#bytes += text.length
     if (this.#pending === '') setTimeout(() => this.#drain(), 100).unref()
     this.#pending += text

@@ -20,7 +20,7 @@ export class JsonView implements View {
     this.#context.stderr.write(`${text}\n`)
   }
 
-  end(outcome: Outcome): void {
+  end(outcome: Outcome): Promise<void> {
     const root = outcome.run === undefined ? undefined : this.#board.get(outcome.run)
     const record = {
       ...(root ? runRecord(root) : { id: null, task: null }),
@@ -33,6 +33,7 @@ export class JsonView implements View {
     }
     const { stdout } = this.#context
     stdout.write(`${stdout.isTerminal ? JSON.stringify(record, null, 2) : JSON.stringify(record)}\n`)
+    return Promise.resolve()
   }
 }
 

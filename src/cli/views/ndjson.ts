@@ -1,23 +1,36 @@
 import type { RunEvent } from '../../core/events.ts'
+import { eventLine } from '../event-line.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
 
-/** Every event as one line of JSON on stdout, and a `result` line at the end. Nothing is dropped: the reader sets the pace of memory. */
+/**
+ * Every event as one line of JSON on stdout, and a `result` line at the end. For a reader that is far behind, log lines are left out
+ * and counted in a `dropped` event that stands for them.
+ */
 export class NdjsonView implements View {
   readonly #context: ViewContext
+  readonly #missed = new Map<string, { readonly lines: number; readonly seq: number }>()
 
   constructor(context: ViewContext) {
     this.#context = context
   }
 
   event(event: RunEvent): void {
-    this.#context.stdout.write(`${JSON.stringify(event)}\n`)
+    const { stdout } = this.#context
+    const missed = this.#missed.get(event.run)
+    const gap = missed ? eventLine({ type: 'dropped', run: event.run, seq: missed.seq, at: event.at, lines: missed.lines }) : ''
+    if (event.type !== 'log') stdout.write(gap + eventLine(event))
+    else if (!stdout.offer(gap + eventLine(event))) {
+      this.#missed.set(event.run, { lines: (missed?.lines ?? 0) + 1, seq: missed?.seq ?? event.seq })
+      return
+    }
+    if (missed) this.#missed.delete(event.run)
   }
 
   notice(text: string): void {
     this.#context.stderr.write(`${text}\n`)
   }
 
-  end(outcome: Outcome): void {
+  end(outcome: Outcome): Promise<void> {
     const { run = null, status, output, error, exitCode, durationMs, left } = outcome
     const result = {
       type: 'result',
@@ -30,5 +43,6 @@ export class NdjsonView implements View {
       left,
     }
     this.#context.stdout.write(`${JSON.stringify(result)}\n`)
+    return Promise.resolve()
   }
 }

@@ -15,6 +15,7 @@ export class PlainView implements View {
   readonly #err: Output
   readonly #board = new RunBoard()
   readonly #labels = new Labels()
+  readonly #prefixes = new Map<string, Record<'|' | '!' | '-', string> & { readonly width: number }>()
   readonly #phases = new Map<string, string>()
   #unshown = 0
 
@@ -66,10 +67,10 @@ export class PlainView implements View {
     this.#err.write(`${this.#err.colours.dim(text)}\n`)
   }
 
-  end(outcome: Outcome): void {
+  async end(outcome: Outcome): Promise<void> {
     this.#err.write(this.#unshownNote())
     if (outcome.error) this.#err.write(failureText(outcome, this.#board, this.#context))
-    if (outcome.status === 'done') writeResult(this.#context.stdout, outcome.output)
+    if (outcome.status === 'done') await writeResult(this.#context, outcome.output)
     this.#err.write(`${closingLine(outcome, this.#board, this.#context)}\n`)
   }
 
@@ -103,11 +104,26 @@ export class PlainView implements View {
     this.#err.write(this.#line(run, '-', text))
   }
 
-  #line(run: RunEntry, mark: string, text: string): string {
-    const label = this.#labels.of(run.id)
+  #line(run: RunEntry, mark: '|' | '!' | '-', text: string): string {
+    return `${this.#prefix(run.id, mark)}${text}\n`
+  }
+
+  /** Made once for each run and width: a task may print a hundred thousand lines. */
+  #prefix(run: string, mark: '|' | '!' | '-'): string {
+    const { width } = this.#labels
+    const known = this.#prefixes.get(run)
+    if (known?.width === width) return known[mark]
+    const label = this.#labels.of(run)
     const { colours } = this.#err
-    const painted = paintLabel(label, label.text.padEnd(this.#labels.width), colours)
-    return `${painted} ${mark === '!' ? colours.red(mark) : colours.dim(mark)} ${text}\n`
+    const name = paintLabel(label, label.text.padEnd(this.#labels.width), colours)
+    const made = {
+      width: this.#labels.width,
+      '|': `${name} ${colours.dim('|')} `,
+      '!': `${name} ${colours.red('!')} `,
+      '-': `${name} ${colours.dim('-')} `,
+    }
+    this.#prefixes.set(run, made)
+    return made[mark]
   }
 
   #unshownNote(): string {

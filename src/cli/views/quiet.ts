@@ -19,9 +19,9 @@ export class QuietView implements View {
 
   notice(): void {}
 
-  end(outcome: Outcome): void {
+  async end(outcome: Outcome): Promise<void> {
     const { stdout, stderr } = this.#context
     if (outcome.error) stderr.write(failureText(outcome, this.#board, this.#context))
-    if (outcome.status === 'done') writeResult(stdout, outcome.output)
+    if (outcome.status === 'done') await writeResult(this.#context, outcome.output)
   }
 }

@@ -1,9 +1,19 @@
 import type { Output } from '../output.ts'
 
-/** The result alone: pretty on a terminal, compact JSON on a pipe; nothing for undefined. */
-export function writeResult(stdout: Output, output: unknown): void {
+/**
+ * The result alone: pretty on a terminal, compact JSON on a pipe; nothing for undefined. Where both streams are terminals they are
+ * one to the eye, and what was written first is shown first.
+ */
+export async function writeResult(
+  { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
+  output: unknown,
+): Promise<void> {
   const text = resultText(output, stdout.isTerminal)
-  if (text !== undefined) stdout.write(`${text}\n`)
+  if (text === undefined) return
+  const isOneScreen = stdout.isTerminal && stderr.isTerminal
+  if (isOneScreen) await stderr.flush()
+  stdout.write(`${text}\n`)
+  if (isOneScreen) await stdout.flush()
 }
 
 export function resultText(output: unknown, pretty: boolean): string | undefined {

@@ -9,7 +9,7 @@ export interface View {
   /** A line of our own, for people: which engine was taken, what is being stopped. */
   notice(text: string): void
   /** Everything is over and gone. Called once, last. */
-  end(outcome: Outcome): void
+  end(outcome: Outcome): Promise<void>
 }
 
 /** How a command ended, for the last thing that a view prints. */

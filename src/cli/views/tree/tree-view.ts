@@ -79,11 +79,11 @@ export class TreeView implements View {
     this.#above += `${this.#err.colours.dim(text)}\n`
   }
 
-  end(outcome: Outcome): void {
+  async end(outcome: Outcome): Promise<void> {
     this.#stopTicking()
     this.#region.draw(this.#takeAbove(), this.#board.size > 1 ? this.#lines(true) : [])
     if (outcome.error) this.#err.write(failureText(outcome, this.#board, this.#context))
-    if (outcome.status === 'done') writeResult(this.#context.stdout, outcome.output)
+    if (outcome.status === 'done') await writeResult(this.#context, outcome.output)
     this.#err.write(`${closingLine(outcome, this.#board, this.#context)}\n`)
   }
 
