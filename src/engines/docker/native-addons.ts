@@ -50,7 +50,7 @@ function addonsIn(folder: string): ReadonlyMap<string, readonly Made[]> {
 }
 
 function packageAt(parent: string, name: string, current: string): string {
-  if (/node_modules$/.test(parent)) return name
+  if (parent.endsWith('node_modules')) return name
   const scope = /node_modules[/\\](@[^/\\]+)$/.exec(parent)?.[1]
   return scope === undefined ? current : `${scope}/${name}`
 }

@@ -57,7 +57,7 @@ class Layers {
 
   /** The fraction, when it is worth telling. It never goes back, though layers become known one after the other. */
   take({ status = '', id, progressDetail }: PullMessage): number | undefined {
-    if (id === undefined || /^Pulling from/.test(status)) return undefined
+    if (id === undefined || status.startsWith('Pulling from')) return undefined
     const layer = this.#layers.get(id) ?? { total: 1, loaded: 0, unpacked: 0 }
     this.#layers.set(id, layer)
     const { current = 0, total } = progressDetail ?? {}

@@ -2,14 +2,20 @@ import { execFileSync } from 'node:child_process'
 
 export const image = 'node:24-slim'
 
-/** Whether tests can have containers. In CI they must. */
+/** Whether tests can use Docker. Says so when they cannot; with CI set that is an error. */
 export function hasDocker(): boolean {
+  return hasProgram('a Docker engine with image ' + image, 'docker', 'image', 'inspect', image)
+}
+
+/** As `hasDocker`, for another program that some tests need. */
+export function hasProgram(what: string, ...command: [string, ...string[]]): boolean {
+  const [program, ...rest] = command
   try {
-    execFileSync('docker', ['image', 'inspect', image], { stdio: 'ignore' })
+    execFileSync(program, rest, { stdio: 'ignore' })
     return true
-  } catch {
-    if (process.env.CI) throw new Error(`CI is set, but there is no Docker engine with image ${image} here.`)
-    console.log(`skipped: these tests need a Docker engine with image ${image}`)
+  } catch (cause) {
+    if (process.env['CI']) throw new Error(`CI is set, but there is no ${what} here.`, { cause })
+    console.log(`skipped: these tests need ${what}`)
     return false
   }
 }

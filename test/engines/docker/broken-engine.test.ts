@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createSocketServer, type AddressInfo } from 'node:net'
@@ -105,7 +106,7 @@ describeDocker('no engine to speak to', () => {
     const sockets = new Set<{ destroy(): void }>()
     const mute = createSocketServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
     const at = (server: { address(): unknown }): string => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
-    await Promise.all([web, old, mute].map((server) => server.listening || new Promise((resolve) => server.once('listening', resolve))))
+    await Promise.all([web, old, mute].map(async (server) => server.listening || (await once(server, 'listening'))))
     try {
       await expect(open(at(web))).rejects.toThrow(/is no Docker engine/)
       await expect(open(at(old))).rejects.toThrow(/too old: its API is 1\.24, cowait needs 1\.40/)

@@ -4,28 +4,19 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StartPhase } from '../../../src/core/engine.ts'
 import { EngineError } from '../../../src/core/errors.ts'
 import { DockerClient } from '../../../src/engines/docker/docker-client.ts'
 import { findEndpoint } from '../../../src/engines/docker/endpoint.ts'
 import { Images, type ImageWish } from '../../../src/engines/docker/images.ts'
+import { hasProgram } from './available.ts'
 import { describeDocker, docker } from './rig.ts'
 import { freePort } from './second-daemon.ts'
 
 /** `user` with the password `secret`, as htpasswd -B writes it. */
 const passwords = 'user:$2y$05$wYpV4/8MImSAZhA5l41hKedyF30JaTzQ7NbMk3d2q2z42rMCeBMMq\n'
-const registryProgram = (() => {
-  try {
-    return execFileSync('which', ['docker-registry'], { encoding: 'utf8' }).trim()
-  } catch {
-    if (process.env.CI) throw new Error('CI is set, but there is no docker-registry here.')
-    console.log('skipped: the tests of pulling need the program docker-registry')
-    return undefined
-  }
-})()
-
-const describeRegistry = registryProgram === undefined ? describeDocker.skip : describeDocker
+const describeRegistry = hasProgram('the program docker-registry', 'docker-registry', '--version') ? describeDocker : describe.skip
 
 describeRegistry('images from a registry with a login', () => {
   let folder: string
@@ -64,7 +55,7 @@ describeRegistry('images from a registry with a login', () => {
       join(folder, 'config.yml'),
       `version: 0.1\nlog: { accesslog: { disabled: true } }\nstorage: { filesystem: { rootdirectory: ${folder}/data } }\nhttp: { addr: "${registry}" }\nauth: { htpasswd: { realm: test, path: ${folder}/passwords } }\n`,
     )
-    server = spawn(registryProgram ?? '', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' })
+    server = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' })
     for (let tries = 0; tries < 100; tries++) {
       if (
         await fetch(`http://${registry}/v2/`).then(

@@ -3,14 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
-import { describeDocker, image, makeProject, Rig, until, type Project } from './rig.ts'
+import { hasProgram, image } from './available.ts'
+import { describeDocker, makeProject, Rig, until, type Project } from './rig.ts'
 
-const hasPodman = ['/usr/bin/podman', '/usr/local/bin/podman'].some((path) => existsSync(path))
-if (!hasPodman && process.env.CI) throw new Error('CI is set, but there is no Podman here.')
-if (!hasPodman) console.log('skipped: the tests of Podman need the program podman')
-const describePodman = hasPodman ? describeDocker : describeDocker.skip
+const describePodman = hasProgram('the program podman', 'podman', '--version') ? describeDocker : describe.skip
 
 describePodman('Podman’s compatible API', () => {
   let folder: string

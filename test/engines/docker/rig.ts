@@ -1,5 +1,5 @@
 /** A project in a temporary folder, an engine, and workers that do what they are told. What it started, it proves to be gone. */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,30 +10,18 @@ import { promisify } from 'node:util'
 import { describe } from 'vitest'
 import type { StartPhase, Worker, WorkerSpec } from '../../../src/core/engine.ts'
 import type { Tree } from '../../../src/core/tree.ts'
+import { hasDocker } from './available.ts'
 import { createDockerEngine, type DockerEngine } from '../../../src/engines/docker/docker-engine.ts'
 
 const run = promisify(execFile)
-
-export const image = 'node:24-slim'
 
 /** Docker as people see it. */
 export async function docker(...command: string[]): Promise<string> {
   return (await run('docker', command, { maxBuffer: 16 << 20 })).stdout.trim()
 }
 
-function isAvailable(): boolean {
-  try {
-    execFileSync('docker', ['image', 'inspect', image], { stdio: 'ignore' })
-    return true
-  } catch {
-    if (process.env.CI) throw new Error(`CI is set, but there is no Docker engine with image ${image} here.`)
-    console.log(`skipped: these tests need a Docker engine with image ${image}`)
-    return false
-  }
-}
-
 /** Skips without Docker at home, fails without it in CI. */
-export const describeDocker: typeof describe.skip = isAvailable() ? (describe as unknown as typeof describe.skip) : describe.skip
+export const describeDocker: ReturnType<typeof describe.skipIf> = describe.skipIf(!hasDocker())
 
 /** Waits for a condition; answers how long that took. */
 export async function until(what: string, isSo: () => Promise<boolean>, boundMs = 10_000): Promise<number> {
@@ -119,6 +107,7 @@ export class Told {
   }
 
   /** Sends a command and waits for its answer. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects, it says itself
   async tell(command: string, argument?: unknown): Promise<any> {
     this.send(command, argument)
     return this.next()
@@ -196,6 +185,7 @@ export class Rig implements AsyncDisposable {
   }
 
   /** What Docker itself says about a worker's container. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects, it says itself
   async inspect(told: Told): Promise<any> {
     const id = await this.containerId(told)
     return JSON.parse(await docker('inspect', id))[0]

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { image } from './rig.ts'
+import { image } from './available.ts'
 
 const run = promisify(execFile)
 

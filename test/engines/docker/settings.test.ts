@@ -5,7 +5,8 @@ import { expect, it } from 'vitest'
 import type { WorkerSpec } from '../../../src/core/engine.ts'
 import { EngineError, UsageError } from '../../../src/core/errors.ts'
 import { containerSpec } from '../../../src/engines/docker/container-spec.ts'
-import { describeDocker, docker, image, Rig } from './rig.ts'
+import { image } from './available.ts'
+import { describeDocker, docker, Rig } from './rig.ts'
 
 describeDocker('what a task asks for', () => {
   it('gets its share of processor and memory, and no more', async () => {
