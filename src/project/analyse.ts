@@ -187,23 +187,23 @@ function requireSites(code: string, name: string | undefined): Pick<Analysis, 'r
   return { requires: [...new Set([...literals].map(([, , specifier]) => specifier ?? ''))], hasComputedRequire: computed.test(code) }
 }
 
-/** A module that throws when it is imported. JavaScript with a mistake may be data that looks like it (a template), so it stays. */
 function broken(source: Source, { text, location }: Message): Analysis {
   const line = location?.line ?? 1
   const column = (location?.column ?? 0) + 1
-  const frame = codeFrame(line, column, location?.lineText ?? '', location?.length)
-  const problem: Problem = { type: 'syntax', path: source.path, line, column, message: text, frame }
-  const isTyped = source.loader !== 'js'
-  const format =
-    isTyped && (extname(source.path) === '.cts' || (source.packageType === 'commonjs' && extname(source.path) !== '.mts')) ? 'cjs' : 'esm'
-  return {
-    format,
-    isBeside: isTyped,
-    code: isTyped ? throwingModule(source.text, problem, format) : source.text,
-    imports: [],
-    requires: [],
-    hasComputedRequire: false,
-    isModule: isTyped,
-    problem,
-  }
+  return brokenBy(source, {
+    type: 'syntax',
+    path: source.path,
+    line,
+    column,
+    message: text,
+    frame: codeFrame(line, column, location?.lineText ?? '', location?.length),
+  })
+}
+
+/** A module that throws when it is imported. JavaScript with a mistake may be data that looks like it (a template), so it stays. */
+export function brokenBy({ path, text, loader, packageType }: Omit<Source, 'options'>, problem: Problem): Analysis {
+  const isTyped = loader !== 'js'
+  const format = isTyped && (extname(path) === '.cts' || (packageType === 'commonjs' && extname(path) !== '.mts')) ? 'cjs' : 'esm'
+  const code = isTyped ? throwingModule(text, problem, format) : text
+  return { format, isBeside: isTyped, code, imports: [], requires: [], hasComputedRequire: false, isModule: false, problem }
 }

@@ -1,16 +1,18 @@
 import { join } from 'node:path'
 import { init } from 'es-module-lexer'
-import { analyse } from './analyse.ts'
+import { UsageError } from '../core/errors.ts'
+import { analyse, brokenBy } from './analyse.ts'
 import type { Analysis } from './analysis.ts'
 import { type CacheFolder, readJson, writeWhole } from './cache-folder.ts'
 import { sha256 } from './objects.ts'
+import { codeFrame } from './problem.ts'
 import { PACKAGE_NAME } from './package-root.ts'
 import type { Packages } from './packages.ts'
 import { Resolver, type Target } from './resolver.ts'
 import { type Loader, loaderOf } from './source.ts'
 import { Transformer } from './transformer.ts'
 import { compilerVersion } from './tree-index.ts'
-import { Tsconfigs } from './tsconfig.ts'
+import { type FolderOptions, Tsconfigs } from './tsconfig.ts'
 
 export { link } from './link.ts'
 
@@ -20,6 +22,8 @@ export interface AnalysedFile {
   readonly analysis: Analysis
   readonly targets: { readonly import: ReadonlyMap<string, Target>; readonly require: ReadonlyMap<string, Target> }
 }
+
+const PLAIN: FolderOptions = { compiler: {}, conditions: [] }
 
 /** All that it takes to compile a file. Loading this module costs more than most projects' files do: it waits for the first one. */
 export class Compiler implements AsyncDisposable {
@@ -57,27 +61,46 @@ export class Compiler implements AsyncDisposable {
     const loader = loaderOf(path) as Loader
     const { type } = this.#packages.of(file)?.file ?? {}
     const packageType = type === 'module' || type === 'commonjs' ? type : undefined
-    const options = loader === 'js' ? {} : this.#tsconfigs.optionsFor(file)
-    const stored = join(this.#cache.analyses, sha256(JSON.stringify([compilerVersion(), path, packageType, options, text])))
+    const source = { path, text, loader, packageType } as const
+    const options = loader === 'js' ? PLAIN : this.#optionsFor(file)
+    if (typeof options === 'string') {
+      const [firstLine = ''] = text.split('\n', 1)
+      const problem = { type: 'config', path, line: 1, column: 1, message: options, frame: codeFrame(1, 1, firstLine) } as const
+      return { text, analysis: brokenBy(source, problem), targets: { import: new Map(), require: new Map() } }
+    }
+    const stored = join(this.#cache.analyses, sha256(JSON.stringify([compilerVersion(), path, packageType, options.compiler, text])))
     let analysis = readJson(stored) as Analysis | undefined
     if (!analysis) {
-      analysis = await analyse({ path, text, loader, packageType, options }, this.#transformer)
+      analysis = await analyse({ ...source, options: options.compiler }, this.#transformer)
       writeWhole(stored, JSON.stringify(analysis))
     }
     const imports = analysis.imports.filter(({ kind }) => kind !== 'computed').map(({ specifier }) => specifier)
-    return {
-      text,
-      analysis,
-      targets: { import: this.#resolve(path, imports, 'import'), require: this.#resolve(path, analysis.requires, 'require') },
+    const targetsOf = (specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> =>
+      this.#resolve(path, specifiers, kind, options.conditions)
+    return { text, analysis, targets: { import: targetsOf(imports, 'import'), require: targetsOf(analysis.requires, 'require') } }
+  }
+
+  /** What is wrong with the config as a text: that hurts the files that it is for, and no others. */
+  #optionsFor(file: string): FolderOptions | string {
+    try {
+      return this.#tsconfigs.optionsFor(file)
+    } catch (error) {
+      if (error instanceof UsageError) return error.message
+      throw error
     }
   }
 
-  #resolve(importer: string, specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> {
+  #resolve(
+    importer: string,
+    specifiers: readonly string[],
+    kind: 'import' | 'require',
+    conditions: readonly string[],
+  ): Map<string, Target> {
     const targets = new Map<string, Target>()
     for (const specifier of new Set(specifiers)) {
       // Our own package stays a package: it is linked into the tree.
       if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) continue
-      const target = this.#resolver.resolve(importer, specifier, kind)
+      const target = this.#resolver.resolve(importer, specifier, kind, conditions)
       if (target) targets.set(specifier, target)
     }
     return targets

@@ -3,13 +3,14 @@ import { extname, join, posix, relative } from 'node:path'
 import { toSlashes } from './folders.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
 import { CODE_ENDINGS } from './source.ts'
+import { userFile } from './user-paths.ts'
 
 /**
  * What a file is called as a module: its path from the project's root without its ending. Where several files differ only
  * in the ending, the first of `.ts .tsx .mts .cts .js .mjs .cjs .jsx` has the plain name and the others keep theirs.
  */
 export function moduleName(place: Pick<ProjectPlace, 'root'>, file: string): string {
-  const path = toSlashes(relative(place.root, sourceOf(file)))
+  const path = toSlashes(relative(place.root, userFile(file)))
   return nameAmong(path, (each) => existsSync(join(place.root, each)))
 }
 
@@ -24,11 +25,4 @@ function nameAmong(path: string, exists: (path: string) => boolean): string {
   if (!CODE_ENDINGS.includes(ending)) return path
   const stem = path.slice(0, -ending.length)
   return CODE_ENDINGS.find((each) => each === ending || exists(stem + each)) === ending ? stem : path
-}
-
-/** The user's own file for one of a tree. */
-export function sourceOf(file: string): string {
-  const [, root, path] = /^(.*)\/\.cowait\/cache\/trees\/[0-9a-f]{64}\/(.*)$/s.exec(toSlashes(file)) ?? []
-  if (root === undefined || path === undefined) return file
-  return `${root}/${path.replace(/(\.(?:[cm]?ts|[jt]sx|js))\.[cm]js$/, '$1')}`
 }

@@ -1,7 +1,7 @@
 /** Why one file cannot run. The other files of the tree are not hurt by it. */
 export interface Problem {
-  /** It cannot be read as code, or it imports what cannot be part of the tree. */
-  readonly type: 'syntax' | 'import'
+  /** It cannot be read as code, or imports what cannot be part of the tree, or its `tsconfig.json` cannot be used. */
+  readonly type: 'syntax' | 'import' | 'config'
   /** Relative to the tree's root. */
   readonly path: string
   /** From 1. */

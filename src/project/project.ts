@@ -6,6 +6,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { CowaitConfig } from '../core/config-types.ts'
 import { above, toSlashes } from './folders.ts'
+import { userFile } from './user-paths.ts'
 import { findWorkspaceRoot } from './workspace.ts'
 
 /** Where a project is. All paths are absolute and free of symbolic links. */
@@ -38,7 +39,7 @@ export async function findProject(start: string): Promise<Project> {
 
 /** Finds a project without loading its config: nearest config, else nearest `package.json`, else the folder itself. */
 export async function findPlace(start: string): Promise<ProjectPlace> {
-  const folder = folderOf(resolve(start))
+  const folder = folderOf(userFile(resolve(start)))
   const configured = above(folder).find((each) => configIn(each))
   const root = configured ?? above(folder).find(hasPackage) ?? folder
   const configFile = configIn(root)

@@ -40,17 +40,17 @@ export class Resolver {
   }
 
   /** Undefined for what is Node's own, is no file, or is not there: it stays as it is written. */
-  resolve(importer: string, specifier: string, kind: 'import' | 'require'): Target | undefined {
+  resolve(importer: string, specifier: string, kind: 'import' | 'require', conditions: readonly string[] = []): Target | undefined {
     if (isLeftToNode(specifier)) return undefined
     const { name, suffix } = kind === 'import' ? splitUrl(specifier) : { name: specifier, suffix: '' }
     const file = join(this.#treeRoot, importer)
-    const found = this.#find(file, name, kind, true)
+    const found = this.#find(file, name, [...conditions, ...CONDITIONS[kind]], true)
     if (found === undefined) return undefined
     const path = this.#inside(found)
     if (path !== undefined && isOwn(path)) return { type: 'inside', path, suffix }
     if (!/^(?:\.{1,2}(?:\/|$)|\/)/.test(name)) return { type: 'package', path: found }
     // A link to a file elsewhere: the tree holds a copy of it under the link's name.
-    const linked = this.#find(file, name, kind, false)
+    const linked = this.#find(file, name, [...conditions, ...CONDITIONS[kind]], false)
     const copy = linked === undefined ? undefined : this.#inside(linked)
     return copy === undefined ? { type: 'outside', path: found } : { type: 'inside', path: copy, suffix }
   }
@@ -60,15 +60,15 @@ export class Resolver {
     return leadsOut(path) ? undefined : path
   }
 
-  #find(importer: string, specifier: string, kind: 'import' | 'require', followsLinks: boolean): string | undefined {
+  #find(importer: string, specifier: string, conditionNames: string[], followsLinks: boolean): string | undefined {
     const isTyped = /^\.(?:[cm]?ts|[jt]sx)$/.test(extname(importer))
-    const key = `${kind} ${isTyped} ${followsLinks}`
+    const key = `${conditionNames.join(' ')} ${isTyped} ${followsLinks}`
     let factory = this.#factories.get(key)
     if (!factory) {
       factory = this.#base.cloneWithOptions({
         ...OPTIONS,
         ...(isTyped ? {} : FROM_JAVASCRIPT),
-        conditionNames: CONDITIONS[kind],
+        conditionNames,
         symlinks: followsLinks,
       })
       this.#factories.set(key, factory)

@@ -20,13 +20,19 @@ const RELEVANT = [
   'verbatimModuleSyntax',
 ]
 
+export interface FolderOptions {
+  readonly compiler: CompilerOptions
+  /** Further conditions under which a package's `exports` are looked up: those that lead to sources. */
+  readonly conditions: readonly string[]
+}
+
 /** Reads the nearest `tsconfig.json` of each folder once, and knows which files it looked for. */
 export class Tsconfigs {
   readonly #reads: Map<string, unknown> = new Map()
-  readonly #byFolder: Map<string, CompilerOptions> = new Map()
+  readonly #byFolder: Map<string, FolderOptions> = new Map()
 
   /** The options for a file. Throws a `UsageError` for a config that cannot be read. */
-  optionsFor(file: string): CompilerOptions {
+  optionsFor(file: string): FolderOptions {
     const folder = dirname(file)
     const known = this.#byFolder.get(folder)
     if (known) return known
@@ -40,11 +46,15 @@ export class Tsconfigs {
     return [...new Set([...this.#reads.keys()].map((key) => key.replace(/^[A-Za-z]+:/, '').replace(/:utf8$/, '')))]
   }
 
-  #read(folder: string): CompilerOptions {
+  #read(folder: string): FolderOptions {
     try {
       const written: Readonly<Record<string, unknown>> = getTsconfig(folder, 'tsconfig.json', this.#reads)?.config.compilerOptions ?? {}
       const relevant = Object.fromEntries(RELEVANT.filter((name) => name in written).map((name) => [name, written[name]]))
-      return { ...relevant, jsx: runnableJsx(written['jsx']) }
+      const { customConditions } = written
+      return {
+        compiler: { ...relevant, jsx: runnableJsx(written['jsx']) },
+        conditions: Array.isArray(customConditions) ? customConditions.map(String) : [],
+      }
     } catch (error) {
       throw new UsageError(`The tsconfig.json of ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
     }

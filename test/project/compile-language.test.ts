@@ -208,4 +208,20 @@ describe('a workspace', () => {
     expect((await project.compile(start)).hash).not.toBe(before.hash)
     expect(await project.evaluate('tasks/main', 'm.seen.shared', { start })).toBe('shared changed')
   })
+
+  test('leads to sources by the conditions that tsconfig.json names', async () => {
+    await using project = await TestProject.create({
+      'package.json': '{"workspaces":["packages/*"]}',
+      'package-lock.json': '{}',
+      'packages/app/package.json': '{"type":"module"}',
+      'packages/app/tsconfig.json': '{"compilerOptions":{"customConditions":["@acme/source"]}}',
+      'packages/app/main.ts': 'export { from } from "lib"',
+      'packages/lib/package.json': '{"name":"lib","exports":{"@acme/source":"./source.ts","default":"./dist/lib.js"}}',
+      'packages/lib/source.ts': 'export const from: string = "source"',
+      'packages/lib/dist/lib.js': 'exports.from = "dist"',
+      'node_modules/.keep': '',
+    })
+    await symlink('../packages/lib', project.path('node_modules/lib'))
+    expect(await project.evaluate('main', 'm.from', { start: 'packages/app' })).toBe('source')
+  })
 })

@@ -71,4 +71,17 @@ describe('a file with a mistake', () => {
     await using project = await TestProject.copy('mistakes')
     expect((await project.run('missing', '0')).error?.message).toContain('Cannot find module')
   })
+
+  test('a tsconfig.json that cannot be used hurts the files that it is for, until it is mended', async () => {
+    await using project = await TestProject.create({
+      'package.json': '{"type":"module"}',
+      'main.ts': 'export const fine: number = 1',
+      'sub/tsconfig.json': '{"extends":"@none/base"}',
+      'sub/a.ts': 'export const a: number = 2',
+    })
+    expect(await project.evaluate('main', 'm.fine')).toBe(1)
+    expect((await project.run('sub/a', 'm.a')).error?.message).toMatch(/^sub\/a\.ts:1:1: The tsconfig\.json of .*\/sub cannot be used: .*@none\/base/)
+    await project.write({ 'sub/tsconfig.json': '{}' })
+    expect(await project.evaluate('sub/a', 'm.a')).toBe(2)
+  })
 })

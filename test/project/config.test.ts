@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { moduleName } from '../../src/project/module-name.ts'
 import { findPlace } from '../../src/project/project.ts'
 import { TestProject } from './rig.ts'
 
@@ -18,6 +19,15 @@ describe('finding a project', () => {
     expect(await place('a/d')).toMatchObject({ root: project.path('a') })
     expect(await place('a/d/not/there.ts')).toMatchObject({ root: project.path('a') })
     expect(await place('e/task.ts')).toEqual({ root: project.path('e'), treeRoot: project.path('e'), loose: true })
+  })
+
+  test('a file of a tree belongs to the project that the tree was made from, under the name of its source', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}', 'jobs/a.ts': '', 'jobs/b.mjs': 'export {}' })
+    const { directory, modules } = await project.compile()
+    const compiled = (name: string): string => `${directory}/${modules.get(name)?.compiled}`
+    expect(await findPlace(compiled('jobs/a'))).toMatchObject({ root: project.root })
+    for (const name of ['jobs/a', 'jobs/b']) expect(moduleName(project, compiled(name))).toBe(name)
+    expect(moduleName(project, project.path('jobs/a.ts'))).toBe('jobs/a')
   })
 
   test.each([

@@ -1,1 +1,0 @@
-export type { CowaitConfig, Target } from '../core/config-types.ts'
