@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
+import type { Ceilings } from '../core/ceilings.ts'
 import type { Engine } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent, TaskRef } from '../core/events.ts'
 import { createRunId } from '../core/ids.ts'
@@ -28,6 +29,8 @@ export interface LocalOptions {
   /** Below everything that a definition or call says. */
   readonly defaults?: RunOptions
   readonly concurrency?: number
+  /** What the runs may grow to. */
+  readonly limits?: Partial<Ceilings> | undefined
   /** For engines that have no name of their own: a test's. */
   readonly openEngine?: (name: string) => Promise<Engine>
 }
@@ -71,6 +74,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     directory,
     width: options.concurrency ?? defaultWidth(),
     ...(options.defaults ? { defaults: options.defaults } : {}),
+    ...(options.limits ? { limits: options.limits } : {}),
   })
   const host = new Host()
   const calls = supervisor.attach(hostId, host)

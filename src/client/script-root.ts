@@ -2,7 +2,7 @@
  * A script as the owner of root runs: the first call outside of any task starts a supervisor in a thread of this process.
  * At the natural end the script waits for its calls; a failure that nobody looked at is printed and sets exit code 1.
  */
-import type { Caller, CallListener, CallRequest, CancelReason } from '../core/caller.ts'
+import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule } from '../core/caller.ts'
 import { Scope } from '../core/scope.ts'
 import { printFailure } from './print.ts'
 import type { SupervisorThread } from './supervisor-thread.ts'
@@ -45,8 +45,7 @@ class ThreadCaller implements Caller {
   #open = 0
 
   call(request: CallRequest, listener: CallListener): void {
-    const start = 'file' in request.task ? request.task.file : process.cwd()
-    this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(start))
+    const thread = this.#start('file' in request.task ? request.task.file : process.cwd())
     this.#hold(1)
     const settled: CallListener = {
       status: (status, attempt) => listener.status(status, attempt),
@@ -55,7 +54,7 @@ class ThreadCaller implements Caller {
         listener.settled(outcome, attempt)
       },
     }
-    void this.#thread.then(
+    void thread.then(
       ({ caller }) => caller.call(request, settled),
       (error: unknown) =>
         settled.settled(
@@ -73,6 +72,25 @@ class ThreadCaller implements Caller {
       ({ caller }) => caller.cancel(id, reason, kill),
       () => undefined,
     )
+  }
+
+  acquire(name: string, rule: LimitRule): LimitPlace {
+    const wanted = this.#start(process.argv[1] ?? process.cwd()).then(({ caller }) => caller.acquire(name, rule))
+    this.#hold(1)
+    const granted = wanted.then((place) => place.granted).finally(() => this.#hold(-1))
+    return {
+      granted,
+      release: () =>
+        void wanted.then(
+          (place) => place.release(),
+          () => undefined,
+        ),
+    }
+  }
+
+  #start(near: string): Promise<SupervisorThread> {
+    this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
+    return this.#thread
   }
 
   /** Ends the supervisor. Resolves when nothing is left of it. */

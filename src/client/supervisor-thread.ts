@@ -70,6 +70,8 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
           return resolve(caller)
         case 'status':
         case 'settled':
+        case 'granted':
+        case 'refused':
           return caller?.receive(message, value)
         case 'event':
           return printEvent(message.event)

@@ -42,9 +42,25 @@ export interface CancelReason {
   readonly message: string
 }
 
+/** What may happen at once, or in a second, under one name. */
+export interface LimitRule {
+  readonly concurrency?: number
+  readonly perSecond?: number
+}
+
+/** A place under a named limit, wanted or held. */
+export interface LimitPlace {
+  /** Resolves when it is this place's turn; rejects if the name has another rule, or nobody can tell any more. */
+  readonly granted: Promise<void>
+  /** Gives it back, or stops wanting it. Idempotent. */
+  release(): void
+}
+
 /** Carries calls out of this process: over a worker's channel, to a script's supervisor, or into a test's runtime. */
 export interface Caller {
   call(request: CallRequest, listener: CallListener): void
   /** Asks for the end of a call; `kill` does without grace. The listener hears when it is gone. */
   cancel(id: string, reason: CancelReason, kill: boolean): void
+  /** Asks for a place under a limit that holds for the whole run tree. */
+  acquire(name: string, rule: LimitRule): LimitPlace
 }

@@ -1,11 +1,14 @@
-import type { Caller, CallListener, CallRequest, CancelReason, TaskSite } from '../core/caller.ts'
-import { CowaitError } from '../core/errors.ts'
+import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule, TaskSite } from '../core/caller.ts'
+import { CowaitError, UsageError } from '../core/errors.ts'
 import type { TaskRef } from '../core/events.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Channel } from './channel.ts'
 import type { Both, Down, Up } from './messages.ts'
 import type { IncomingValue } from './values.ts'
+
+/** What a supervisor says to a caller. */
+export type CallerAnswer = Extract<Down, { type: 'status' | 'settled' | 'granted' | 'refused' }>
 
 export interface ChannelCallerOptions {
   readonly channel: Channel<Down | Both, Up | Both>
@@ -20,6 +23,10 @@ export interface ChannelCallerOptions {
 export class ChannelCaller implements Caller {
   readonly #options: ChannelCallerOptions
   readonly #open = new Map<string, CallListener>()
+  /** Calls that have not left this process, with the cancel that must not overtake them. */
+  readonly #leaving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
+  readonly #wanted = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
+  #requests = 0
   #lost: Error | undefined
 
   constructor(options: ChannelCallerOptions) {
@@ -37,12 +44,35 @@ export class ChannelCaller implements Caller {
 
   cancel(id: string, reason: CancelReason, kill: boolean): void {
     if (!this.#open.has(id)) return
+    const leaving = this.#leaving.get(id)
+    if (leaving) {
+      leaving.cancel = { reason, kill: kill || (leaving.cancel?.kill ?? false) }
+      return
+    }
     const { channel, run } = this.#options
     channel.send({ type: 'cancel', run, child: id, reason, ...(kill ? { kill } : {}) })
   }
 
-  /** A frame that concerns a call. */
-  receive(message: Extract<Down, { type: 'status' | 'settled' }>, value: IncomingValue | undefined): void {
+  acquire(name: string, rule: LimitRule): LimitPlace {
+    const { channel, run } = this.#options
+    const request = this.#requests++
+    if (this.#lost) return { granted: Promise.reject(this.#lost), release: () => undefined }
+    const granted = new Promise<void>((resolve, reject) => this.#wanted.set(request, { resolve, reject }))
+    channel.send({ type: 'acquire', run, request, name, ...rule })
+    let isOver = false
+    return {
+      granted,
+      release: () => {
+        this.#wanted.delete(request)
+        if (!isOver) channel.send({ type: 'release', run, request })
+        isOver = true
+      },
+    }
+  }
+
+  /** A frame that concerns a call, or a place under a limit. */
+  receive(message: CallerAnswer, value: IncomingValue | undefined): void {
+    if (message.type === 'granted' || message.type === 'refused') return this.#answer(message)
     const listener = this.#open.get(message.child)
     if (!listener) return
     if (message.type === 'status') return listener.status(message.status, message.attempt)
@@ -51,8 +81,17 @@ export class ChannelCaller implements Caller {
 
   async #send({ id, task, input, options, shield }: CallRequest): Promise<void> {
     const { bodies, run, moduleOf } = this.#options
-    const ref = 'module' in task ? task : await moduleOf(task)
-    const fault = await bodies.sendValue({ type: 'call', run, child: id, task: ref, options, ...(shield ? { shield } : {}), input })
+    const leaving: { cancel?: { reason: CancelReason; kill: boolean } } = {}
+    this.#leaving.set(id, leaving)
+    let ref: TaskRef
+    try {
+      ref = 'module' in task ? task : await moduleOf(task)
+    } finally {
+      this.#leaving.delete(id)
+    }
+    const sent = bodies.sendValue({ type: 'call', run, child: id, task: ref, options, ...(shield ? { shield } : {}), input })
+    if (leaving.cancel) this.cancel(id, leaving.cancel.reason, leaving.cancel.kill)
+    const fault = await sent
     if (fault) throw fault
   }
 
@@ -69,7 +108,17 @@ export class ChannelCaller implements Caller {
     }
   }
 
+  #answer(message: Extract<Down, { type: 'granted' | 'refused' }>): void {
+    if (message.request === undefined) return
+    const wanted = this.#wanted.get(message.request)
+    this.#wanted.delete(message.request)
+    if (message.type === 'granted') wanted?.resolve()
+    else wanted?.reject(new UsageError(message.message))
+  }
+
   #lose(fault: Error): void {
+    for (const { reject } of this.#wanted.values()) reject(new Error(`the supervisor cannot be reached any more (${fault.message})`))
+    this.#wanted.clear()
     this.#lost = fault
     for (const [id, listener] of this.#open) fail(id, listener, fault)
     this.#open.clear()

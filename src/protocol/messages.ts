@@ -46,27 +46,72 @@ export type Down =
   /** A child's status, for its caller. */
   | { readonly type: 'status'; readonly run: string; readonly child: string; readonly status: Status; readonly attempt: number }
   /** A child's end, for its caller: the output of a done run, the error of another one. */
-  | { readonly type: 'settled'; readonly run: string; readonly child: string; readonly status: 'done' | 'failed' | 'cancelled'; readonly attempt: number; readonly error?: ErrorSummary; readonly value?: ValueHeader }
+  | {
+      readonly type: 'settled'
+      readonly run: string
+      readonly child: string
+      readonly status: 'done' | 'failed' | 'cancelled'
+      readonly attempt: number
+      readonly error?: ErrorSummary
+      readonly value?: ValueHeader
+    }
   /** `done` or `fail` has arrived: the worker may leave. */
   | { readonly type: 'accepted'; readonly run: string }
+  /** A place under a named limit, for who asked for it. */
+  | { readonly type: 'granted'; readonly run: string; readonly request: number }
   | { readonly type: 'ping' }
   /** To a client that follows. */
   | { readonly type: 'event'; readonly event: RunEvent }
-  | { readonly type: 'runs'; readonly request: number; readonly runs: readonly RunListing[]; /** The list goes on in the next frame of this request. */ readonly more?: boolean }
+  | {
+      readonly type: 'runs'
+      readonly request: number
+      readonly runs: readonly RunListing[]
+      /** The list goes on in the next frame of this request. */ readonly more?: boolean
+    }
   | { readonly type: 'refused'; readonly request?: number; readonly code: 'PROTOCOL' | 'USAGE'; readonly message: string }
 
 /** Worker to supervisor, and client to supervisor. */
 export type Up =
-  | { readonly type: 'hello'; readonly protocol: number; readonly role: 'worker' | 'client'; readonly runtime: { readonly name: string; readonly version: string } }
+  | {
+      readonly type: 'hello'
+      readonly protocol: number
+      readonly role: 'worker' | 'client'
+      readonly runtime: { readonly name: string; readonly version: string }
+    }
   /** The function is about to start: code loaded, input valid. */
   | { readonly type: 'running'; readonly run: string }
-  | { readonly type: 'call'; /** The caller: a worker's run, or a client's own id. */ readonly run: string; readonly child: string; readonly task: TaskRef; readonly options: RunOptions; /** Survives the cancelling of its caller. */ readonly shield?: boolean; readonly input: ValueHeader }
+  | {
+      readonly type: 'call'
+      /** The caller: a worker's run, or a client's own id. */ readonly run: string
+      readonly child: string
+      readonly task: TaskRef
+      readonly options: RunOptions
+      /** Survives the cancelling of its caller. */ readonly shield?: boolean
+      readonly input: ValueHeader
+    }
   /** Asks for the end of a child; `kill` does without grace. */
   | { readonly type: 'cancel'; readonly run: string; readonly child: string; readonly reason: CancelReason; readonly kill?: boolean }
   | { readonly type: 'progress'; readonly run: string; readonly value: number; readonly total?: number; readonly message?: string }
   | { readonly type: 'done'; readonly run: string; readonly value: ValueHeader }
   /** `error` is for people and decisions, `value` is the error itself. */
-  | { readonly type: 'fail'; readonly run: string; readonly error: ErrorSummary; /** False: another attempt cannot help. */ readonly retryable: boolean; readonly value: ValueHeader }
+  | {
+      readonly type: 'fail'
+      readonly run: string
+      readonly error: ErrorSummary
+      /** False: another attempt cannot help. */ readonly retryable: boolean
+      readonly value: ValueHeader
+    }
+  /** Asks for a place under a limit of the run tree; answered by `granted`, or by `refused` if the name has another rule. */
+  | {
+      readonly type: 'acquire'
+      readonly run: string
+      readonly request: number
+      readonly name: string
+      readonly concurrency?: number
+      readonly perSecond?: number
+    }
+  /** Gives a place back, or stops waiting for it. */
+  | { readonly type: 'release'; readonly run: string; readonly request: number }
   | { readonly type: 'pong' }
   /** Clients only. */
   | { readonly type: 'follow'; /** All runs, or the run tree below one. */ readonly run?: string }
@@ -75,7 +120,13 @@ export type Up =
 
 /** Both ways. */
 export type Both =
-  | { readonly type: 'chunk'; readonly run: string; readonly stream: number; readonly end: boolean; /** The rest will not come, and why; only with `end`. */ readonly error?: string }
+  | {
+      readonly type: 'chunk'
+      readonly run: string
+      readonly stream: number
+      readonly end: boolean
+      /** The rest will not come, and why; only with `end`. */ readonly error?: string
+    }
   | { readonly type: 'credit'; readonly run: string; readonly stream: number; readonly bytes: number }
   /** The receiver does not want the rest: the sender ends the stream. */
   | { readonly type: 'stop'; readonly run: string; readonly stream: number }
@@ -94,5 +145,11 @@ export interface RunListing {
 
 /** One record on a worker's output, after the byte 0x1e and before a newline. Anything else there is a raw line. */
 export type OutputRecord =
-  | { readonly level: LogLevel; readonly stream: 'stdout' | 'stderr' | 'log'; readonly text: string; readonly fields?: Readonly<Record<string, unknown>>; readonly more?: boolean }
+  | {
+      readonly level: LogLevel
+      readonly stream: 'stdout' | 'stderr' | 'log'
+      readonly text: string
+      readonly fields?: Readonly<Record<string, unknown>>
+      readonly more?: boolean
+    }
   | { readonly flush: string }

@@ -14,6 +14,7 @@ import { bounded } from './bounded.ts'
 import { deliver } from './deliver.ts'
 import { lostError } from './endings.ts'
 import { Printed } from './printed.ts'
+import type { LimitMessage } from './limits.ts'
 import type { Owner } from './owner.ts'
 import type { Spool } from './spool.ts'
 import { startError } from './start-error.ts'
@@ -46,6 +47,8 @@ export interface AttemptContext {
   gone(run: RunRecord): void
   /** A frame in which the worker acts as a caller. */
   asCaller(run: RunRecord, message: CallerMessage, value: IncomingValue | undefined): void
+  /** A frame about a named limit; `send` answers it. */
+  limit(run: RunRecord, message: LimitMessage, send: (message: Down) => void): void
 }
 
 export class Attempt implements Owner {
@@ -185,6 +188,9 @@ export class Attempt implements Owner {
       case 'call':
       case 'cancel':
         return this.#context.asCaller(this.#run, message, value)
+      case 'acquire':
+      case 'release':
+        return this.#context.limit(this.#run, message, (answer) => this.#channel?.send(answer))
       case 'pong':
         return
       case 'follow':

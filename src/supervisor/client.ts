@@ -11,6 +11,7 @@ import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import type { Calls } from './calls.ts'
 import { deliver } from './deliver.ts'
+import type { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
 import type { RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
 
@@ -19,6 +20,7 @@ const maxBehindBytes = 8 * 1024 * 1024
 
 export interface ClientContext {
   readonly calls: Calls
+  readonly limits: Limits
   readonly runs: ReadonlyMap<string, RunRecord>
   apply(message: TreeMessage): void
   subscribe(listener: (event: RunEvent) => void): () => void
@@ -66,6 +68,9 @@ export class Client implements Owner {
         return this.#context.calls.accept({ client: this.id, parent: null }, message, value)
       case 'cancel':
         return this.#context.calls.cancel(message.child, message.reason, message.kill ?? false)
+      case 'acquire':
+      case 'release':
+        return this.#context.limits.receive({ holder: this.id, client: this.id, send: (answer) => this.#channel.send(answer) }, message)
       case 'end':
         return this.#context.apply({ type: 'client-ended', client: this.id, reason: message.reason })
       case 'follow':

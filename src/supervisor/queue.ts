@@ -15,6 +15,11 @@ export class Queue {
     this.width = width
   }
 
+  /** How many places are taken. */
+  get taken(): number {
+    return this.#taken
+  }
+
   add(run: RunRecord): void {
     const level = (this.#byDepth[run.depth] ??= new Map<string, RunRecord>())
     level.set(run.id, run)

@@ -7,6 +7,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
+import type { Ceilings } from '../core/ceilings.ts'
 import type { Engine } from '../core/engine.ts'
 import type { RunEvent } from '../core/events.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
@@ -17,6 +18,7 @@ import { Attempt, type AttemptContext } from './attempt.ts'
 import { Calls } from './calls.ts'
 import { Client } from './client.ts'
 import { EventLog } from './event-log.ts'
+import { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
 import { Spool } from './spool.ts'
 import { startError } from './start-error.ts'
@@ -39,6 +41,8 @@ export interface SupervisorOptions {
   readonly width: number
   /** Below everything that a definition or call says. */
   readonly defaults?: RunOptions
+  /** What a run tree may grow to; see `defaultCeilings`. */
+  readonly limits?: Partial<Ceilings>
   readonly clock?: () => number
 }
 
@@ -55,6 +59,7 @@ export class Supervisor {
   readonly #events: EventLog
   readonly #spool: Spool
   readonly #calls: Calls
+  readonly #limits: Limits
   readonly #owners = new Map<string, Owner>()
   readonly #attempts = new Map<string, Attempt>()
   readonly #driving = new Set<Promise<void>>()
@@ -70,7 +75,8 @@ export class Supervisor {
     this.id = options.id
     this.#options = options
     this.#clock = options.clock ?? Date.now
-    this.#tree = new RunTree(options.width)
+    this.#tree = new RunTree(options.width, Math.random, options.limits)
+    this.#limits = new Limits({ waits: (run, isWaiting) => this.#apply({ type: 'waits', run, isWaiting }) })
     this.#events = new EventLog(this.#clock)
     this.#spool = new Spool(options.directory)
     this.#calls = new Calls({
@@ -96,6 +102,7 @@ export class Supervisor {
   connect(stream: Duplex): void {
     const client = new Client(stream, {
       calls: this.#calls,
+      limits: this.#limits,
       runs: this.#tree.runs,
       apply: (message) => this.#apply(message),
       subscribe: (listener) => this.subscribe(listener),
@@ -104,6 +111,7 @@ export class Supervisor {
     void client.ended.then((reason) => {
       this.#apply({ type: 'client-ended', client: client.id, reason })
       this.#owners.delete(client.id)
+      this.#limits.end(client.id)
     })
   }
 
@@ -206,12 +214,17 @@ export class Supervisor {
       spec: (run, code) => workerSpec(run, code, this.id),
       emit: (run, event) => this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event),
       running: (run) => this.#apply({ type: 'running', run: run.id }),
-      ended: (run, outcome) => this.#apply({ type: 'attempt-ended', run: run.id, outcome }),
+      ended: (run, outcome) => {
+        this.#limits.end(run.id)
+        this.#apply({ type: 'attempt-ended', run: run.id, outcome })
+      },
       gone: (run) => {
         this.#attempts.delete(run.id)
+        this.#limits.end(run.id)
         this.#apply({ type: 'worker-gone', run: run.id })
       },
       asCaller: (run, message, value) => this.#calls.accept({ parent: run.id, client: run.client }, message, value),
+      limit: (run, message, send) => this.#limits.receive({ holder: run.id, client: run.client, send }, message),
     }
   }
 

@@ -37,6 +37,8 @@ export interface RunRecord extends NewRun {
   /** It takes a place of the queue's width. */
   counted: boolean
   worker: 'none' | 'live' | 'gone'
+  /** It waits for a place under a named limit. */
+  waits: boolean
   outcome?: AttemptOutcome
   cancel?: { readonly reason: CancelReason; readonly deadline: number; killed: boolean }
 }
@@ -59,6 +61,8 @@ export type TreeMessage =
   /** Nothing is left of the attempt's worker. */
   | { readonly type: 'worker-gone'; readonly run: string }
   | { readonly type: 'cancel'; readonly run: string; readonly reason: CancelReason; readonly kill?: boolean }
+  /** A run waits for a place under a named limit, or does not any more. */
+  | { readonly type: 'waits'; readonly run: string; readonly isWaiting: boolean }
   | { readonly type: 'client-ended'; readonly client: string; readonly reason: CancelReason }
   | { readonly type: 'timer'; readonly run: string; readonly timer: TimerName }
 

@@ -5,11 +5,14 @@
  * T2  A run that did not end well settles only when nothing is left of its own worker.
  * T3  A cancelled run never settles as done; what its worker still sends is dropped.
  * T4  A grace is one deadline for the run and everything below it.
- * T5  A run with unfinished children does not count against the width of the queue.
+ * T5  A run with unfinished children does not count against the width of the queue; neither does one that waits for a named limit.
+ * T6  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
  */
 import type { CancelReason } from '../core/caller.ts'
+import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
 import type { ErrorSummary, Status } from '../core/events.ts'
 import { cancelledError, timedOutError } from './endings.ts'
+import { exceededError } from './exceeded.ts'
 import { Queue } from './queue.ts'
 import { retryDelayMs } from './retry.ts'
 import type { AttemptOutcome, Effect, NewRun, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
@@ -20,13 +23,18 @@ export class RunTree {
   readonly runs: Map<string, RunRecord> = new Map()
   readonly #queue: Queue
   readonly #random: () => number
+  readonly #ceilings: Ceilings
+  /** Runs that have a worker and are not settled. */
+  readonly #alive = new Set<RunRecord>()
+  #created = 0
   #effects: Effect[] = []
   #now = 0
 
   /** `random` gives 0 to 1; a test passes its own. */
-  constructor(width: number, random: () => number = Math.random) {
+  constructor(width: number, random: () => number = Math.random, ceilings: Partial<Ceilings> = {}) {
     this.#queue = new Queue(width)
     this.#random = random
+    this.#ceilings = { ...defaultCeilings, ...ceilings }
   }
 
   /** Applies one message. The effects are in the order in which they are to be carried out. */
@@ -58,6 +66,9 @@ export class RunTree {
         return this.#cancel(run, message.reason, message.kill ? 0 : Infinity)
       case 'timer':
         return this.#timer(run, message.timer)
+      case 'waits':
+        run.waits = message.isWaiting
+        return this.#recount(run)
       default:
         message satisfies never
     }
@@ -76,6 +87,7 @@ export class RunTree {
       unfinished: 0,
       counted: false,
       worker: 'none',
+      waits: false,
     }
     this.runs.set(run.id, run)
     if (parent) {
@@ -89,6 +101,8 @@ export class RunTree {
       run.cancel = { reason: refusal, deadline: this.#now, killed: false }
       return this.#settle(run)
     }
+    if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
+    if (++this.#created > this.#ceilings.runs) return this.#exceed(run, 'runs')
     if (run.options.startTimeoutMs !== undefined) this.#setTimer(run, 'start', run.options.startTimeoutMs)
     this.#queue.add(run)
   }
@@ -101,11 +115,12 @@ export class RunTree {
   }
 
   #admit(): void {
-    for (let run = this.#queue.next(); run; run = this.#queue.next()) {
+    for (let run = this.#next(); run; run = this.#next()) {
       run.phase = 'starting'
       run.status = 'starting'
       run.attempt++
       run.worker = 'live'
+      this.#alive.add(run)
       this.#recount(run)
       this.#effects.push({ type: 'status', run }, { type: 'start', run })
     }
@@ -115,6 +130,21 @@ export class RunTree {
         run,
         event: { type: 'waiting', attempt: run.attempt + 1, reason: `for one of ${this.#queue.width} places` },
       })
+  }
+
+  #next(): RunRecord | undefined {
+    if (this.#alive.size < this.#ceilings.alive) return this.#queue.next()
+    while (this.#queue.taken === 0) {
+      const run = this.#queue.next()
+      if (!run) break
+      this.#exceed(run, 'alive')
+    }
+    return undefined
+  }
+
+  #exceed(run: RunRecord, ceiling: keyof Ceilings): void {
+    run.outcome = { type: 'lost', error: exceededError(run, ceiling, this.#ceilings[ceiling]), retryable: false }
+    this.#settle(run)
   }
 
   #running(run: RunRecord): void {
@@ -144,6 +174,7 @@ export class RunTree {
 
   #workerGone(run: RunRecord): void {
     run.worker = 'gone'
+    this.#alive.delete(run)
     this.#clearTimer(run, 'grace')
     this.#tryFinish(run)
     this.#release(run)
@@ -228,6 +259,7 @@ export class RunTree {
     run.phase = 'pausing'
     run.status = 'waiting'
     run.worker = 'none'
+    run.waits = false
     this.#recount(run)
     this.#effects.push({ type: 'status', run })
     this.#setTimer(run, 'retry', delayMs)
@@ -248,6 +280,7 @@ export class RunTree {
         }
       : { status: 'done', value: (run.outcome as Extract<AttemptOutcome, { type: 'done' }>).value }
     run.phase = 'settled'
+    this.#alive.delete(run)
     run.status = settlement.status satisfies Status
     for (const timer of ['start', 'timeout', 'retry'] as const) this.#clearTimer(run, timer)
     this.#recount(run)
@@ -280,7 +313,8 @@ export class RunTree {
 
   /** A run takes a place while it has a worker and none of its children is unfinished. */
   #recount(run: RunRecord): void {
-    const takesPlace = (run.phase === 'starting' || run.phase === 'running' || run.phase === 'closing') && run.unfinished === 0
+    const takesPlace =
+      (run.phase === 'starting' || run.phase === 'running' || run.phase === 'closing') && run.unfinished === 0 && !run.waits
     if (takesPlace === run.counted) return
     run.counted = takesPlace
     this.#queue.count(takesPlace ? 1 : -1)

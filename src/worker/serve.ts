@@ -65,6 +65,8 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
         return execution?.cancel(message.reason)
       case 'status':
       case 'settled':
+      case 'granted':
+      case 'refused':
         return caller?.receive(message, value)
       case 'accepted':
         return markAccepted()
@@ -72,7 +74,6 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
         return channel.send({ type: 'pong' })
       case 'event':
       case 'runs':
-      case 'refused':
         return
       default:
         message satisfies never

@@ -1,0 +1,11 @@
+/** What the runs of one supervisor may grow to: a guard against tasks that call themselves without end. */
+export interface Ceilings {
+  /** Levels of calls inside calls; 64 unless told. */
+  depth: number
+  /** Workers alive at once, those included whose runs only wait for their children; 1,000 unless told. */
+  alive: number
+  /** Runs in all; 1,000,000 unless told. */
+  runs: number
+}
+
+export const defaultCeilings: Ceilings = { depth: 64, alive: 1_000, runs: 1_000_000 }

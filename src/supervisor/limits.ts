@@ -1,0 +1,130 @@
+/**
+ * Named limits of run trees. A name's rule is fixed by its first use; places are given in the order in which they were asked for.
+ *
+ * L1  A place is given back by its holder, or by the end of the holder's worker.
+ * L2  A run that waits for a place takes none in the queue: the holder's children may need it.
+ */
+import type { LimitRule } from '../core/caller.ts'
+import type { Down, Up } from '../protocol/messages.ts'
+
+export interface LimitsContext {
+  /** A holder began to wait, or does not wait any more. */
+  waits(holder: string, isWaiting: boolean): void
+  /** Milliseconds that only grow. */
+  clock?(): number
+}
+
+/** Who asks: a run or a client, and the client whose run trees share the limits. */
+export interface LimitUser {
+  readonly holder: string
+  readonly client: string
+  send(message: Extract<Down, { type: 'granted' | 'refused' }>): void
+}
+
+export type LimitMessage = Extract<Up, { type: 'acquire' | 'release' }>
+
+interface Place {
+  readonly limit: NamedLimit
+  readonly user: LimitUser
+  readonly request: number
+  isHeld: boolean
+}
+
+interface NamedLimit {
+  readonly rule: LimitRule
+  readonly waiting: Set<Place>
+  held: number
+  /** When the latest places were given, the oldest first; as many as fit into a window. */
+  readonly given: number[]
+  timer?: NodeJS.Timeout | undefined
+}
+
+export class Limits {
+  readonly #context: LimitsContext
+  readonly #clock: () => number
+  /** By client, then by name. */
+  readonly #limits = new Map<string, Map<string, NamedLimit>>()
+  /** By holder, then by request. */
+  readonly #places = new Map<string, Map<number, Place>>()
+
+  constructor(context: LimitsContext) {
+    this.#context = context
+    this.#clock = context.clock?.bind(context) ?? (() => performance.now())
+  }
+
+  receive(user: LimitUser, message: LimitMessage): void {
+    if (message.type === 'release') return this.#release(this.#places.get(user.holder)?.get(message.request))
+    const { request, name, concurrency, perSecond } = message
+    const places = this.#places.get(user.holder) ?? new Map<number, Place>()
+    if (places.has(request)) return
+    const limits = this.#limits.get(user.client) ?? new Map<string, NamedLimit>()
+    this.#limits.set(user.client, limits)
+    const rule = { ...(concurrency === undefined ? {} : { concurrency }), ...(perSecond === undefined ? {} : { perSecond }) }
+    const limit = limits.get(name) ?? { rule, waiting: new Set<Place>(), held: 0, given: [] }
+    limits.set(name, limit)
+    if (limit.rule.concurrency !== concurrency || limit.rule.perSecond !== perSecond)
+      return user.send({ type: 'refused', request, code: 'USAGE', message: anotherRule(name, limit.rule, rule) })
+    const place: Place = { limit, user, request, isHeld: false }
+    this.#places.set(user.holder, places.set(request, place))
+    limit.waiting.add(place)
+    this.#serve(limit)
+    if (!place.isHeld) this.#tellWaits(user.holder)
+  }
+
+  /** The end of a holder's worker, or of a client. */
+  end(holder: string): void {
+    for (const place of this.#places.get(holder)?.values() ?? []) this.#release(place)
+    for (const limit of this.#limits.get(holder)?.values() ?? []) clearTimeout(limit.timer)
+    this.#limits.delete(holder)
+  }
+
+  #serve(limit: NamedLimit): void {
+    clearTimeout(limit.timer)
+    for (const place of limit.waiting) {
+      if (limit.held >= (limit.rule.concurrency ?? Infinity)) return
+      const pauseMs = this.#pauseMs(limit)
+      if (pauseMs > 0) {
+        limit.timer = setTimeout(() => this.#serve(limit), pauseMs)
+        return
+      }
+      limit.waiting.delete(place)
+      limit.held++
+      if (limit.rule.perSecond !== undefined) limit.given.push(this.#clock())
+      place.isHeld = true
+      this.#tellWaits(place.user.holder)
+      place.user.send({ type: 'granted', run: place.user.holder, request: place.request })
+    }
+  }
+
+  /** How long until the window of the latest places has room for one more. */
+  #pauseMs({ rule: { perSecond }, given }: NamedLimit): number {
+    if (perSecond === undefined) return 0
+    const size = Math.max(1, Math.floor(perSecond))
+    while (given.length > size) given.shift()
+    const oldest = given.length < size ? undefined : given[0]
+    return oldest === undefined ? 0 : Math.ceil(oldest + (size / perSecond) * 1_000 - this.#clock())
+  }
+
+  #release(place: Place | undefined): void {
+    if (!place) return
+    const { limit, user, request } = place
+    const places = this.#places.get(user.holder)
+    places?.delete(request)
+    if (places?.size === 0) this.#places.delete(user.holder)
+    if (place.isHeld) limit.held--
+    else limit.waiting.delete(place)
+    this.#tellWaits(user.holder)
+    this.#serve(limit)
+  }
+
+  #tellWaits(holder: string): void {
+    this.#context.waits(
+      holder,
+      [...(this.#places.get(holder)?.values() ?? [])].some((place) => !place.isHeld),
+    )
+  }
+}
+
+function anotherRule(name: string, known: LimitRule, wanted: LimitRule): string {
+  return `limit("${name}") has the rule ${JSON.stringify(known)} in this run tree, and ${JSON.stringify(wanted)} was asked for. Use one rule for one name.`
+}
