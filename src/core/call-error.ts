@@ -13,10 +13,13 @@ interface FailedCall {
 
 /** The error that a caller sees for a run that did not end well: its class says how, its stack is the caller's own line. */
 export function callError(call: FailedCall): Error {
-  const error = createError(call)
+  return withStack(createError(call), call.callStack)
+}
+
+/** The same error with the frames of a call. */
+export function withStack<E extends Error>(error: E, callStack: string): E {
   const [head] = `${error.name}: ${error.message}`.split('\n    at ', 1)
-  Object.defineProperty(error, 'stack', { value: `${head}\n${call.callStack}`, configurable: true, writable: true, enumerable: false })
-  return error
+  return Object.defineProperty(error, 'stack', { value: `${head}\n${callStack}`, configurable: true, writable: true, enumerable: false })
 }
 
 function createError({ id, task, outcome, listed }: FailedCall): Error {

@@ -1,7 +1,9 @@
 import type { CallListener, CallOutcome, CallRequest, CancelReason } from './caller.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { Status } from './events.ts'
-import { callError } from './call-error.ts'
+import { onAbort } from './abort.ts'
+import { callError, withStack } from './call-error.ts'
+import { TaskCancelledError } from './errors.ts'
 import { nameOf } from './registry.ts'
 import type { OwnedRun, Scope } from './scope.ts'
 import { decode } from './values/decode.ts'
@@ -41,7 +43,7 @@ export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
     this.#state = new RunState<O>(start, settle)
     super.then(undefined, () => undefined)
     this.#state.start()
-    void Object.defineProperty(this, runBrand, { value: true })
+    void Object.defineProperty(this, runBrand, { value: this.#state })
   }
 
   /** A DNS label such as `sleep-x7k2m9qd`; known at once. */
@@ -67,7 +69,7 @@ export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
     onDone?: ((value: O) => A | PromiseLike<A>) | null,
     onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#state.seen = true
+    this.#state.look()
     return super.then(onDone, onFailed)
   }
 
@@ -103,11 +105,13 @@ export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
 class RunState<O> implements OwnedRun, CallListener {
   current: Status = 'waiting'
   attempt = 0
-  seen = false
+  waiters = 0
   readonly ready: Promise<void>
   readonly gone: Promise<void>
   readonly #start: RunStart
   readonly #settle: { resolve: (value: O) => void; reject: (error: Error) => void }
+  #owner: Scope
+  #isSeen = false
   #error: Error | undefined
   #markReady!: () => void
   #failReady!: (error: Error) => void
@@ -115,6 +119,7 @@ class RunState<O> implements OwnedRun, CallListener {
 
   constructor(start: RunStart, settle: { resolve: (value: O) => void; reject: (error: Error) => void }) {
     this.#start = start
+    this.#owner = start.scope
     this.#settle = settle
     this.gone = new Promise((resolve) => (this.#markGone = resolve))
     this.ready = new Promise((resolve, reject) => {
@@ -133,20 +138,31 @@ class RunState<O> implements OwnedRun, CallListener {
   }
 
   get unseenError(): Error | undefined {
-    return this.seen || this.current === 'cancelled' ? undefined : this.#error
+    return this.#isSeen || this.current === 'cancelled' ? undefined : this.#error
+  }
+
+  get isAwaited(): boolean {
+    return this.waiters > 0
+  }
+
+  look(): void {
+    this.#isSeen = true
+    if (this.isSettled) this.#owner.drop(this)
+  }
+
+  moveTo(scope: Scope): void {
+    this.#owner.drop(this)
+    this.#owner = scope
+    scope.adopt(this)
   }
 
   start(): void {
-    const { scope, request, refused, signal } = this.#start
+    const { scope, request, refused, signal, callStack } = this.#start
     scope.adopt(this)
-    if (refused) return this.#fail(refused, 'failed')
+    if (refused) return this.#fail(withStack(refused, callStack), refused instanceof TaskCancelledError ? 'cancelled' : 'failed')
     scope.caller.call(request, this)
     if (signal?.aborted) this.stop(abortReason(signal))
-    else if (signal) {
-      const onAbort = (): void => this.stop(abortReason(signal))
-      signal.addEventListener('abort', onAbort, { once: true })
-      void this.gone.then(() => signal.removeEventListener('abort', onAbort))
-    }
+    else if (signal) void this.gone.then(onAbort(signal, () => this.stop(abortReason(signal))))
   }
 
   stop(reason: CancelReason, kill = false): void {

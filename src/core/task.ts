@@ -139,7 +139,7 @@ function call(
       ...request,
       id: id ?? createRunId(options.name ?? definition.options.name ?? name),
       input: encodeInput(args, name),
-      options: resolveOptions(mergeOptions(definition.options, options), `${name}()`),
+      options: resolveOptions(mergeOptions(scope.defaults, definition.options, options), `${name}()`),
     }
     return new TaskRun({ scope, definition, request, callStack, signal })
   } catch (error) {

@@ -1,0 +1,19 @@
+import type { TaskRun } from './run.ts'
+import type { OwnedRun } from './scope.ts'
+
+const runBrand = Symbol.for('cowait.run')
+
+/** A run, also of another copy of this package in the process. */
+export function isRun(value: unknown): value is TaskRun<unknown> {
+  return typeof value === 'object' && value !== null && runBrand in value
+}
+
+/** A run as its scope sees it, where waiting for its end does not count as looking at it. */
+export function ownedRun(run: TaskRun<unknown>): OwnedRun & { waiters: number } {
+  return (run as unknown as { [runBrand]: OwnedRun & { waiters: number } })[runBrand]
+}
+
+/** Cancels the runs among them. Resolves when these are gone; never rejects. */
+export async function cancelRuns(values: readonly unknown[], reason: string): Promise<void> {
+  await Promise.all(values.filter(isRun).map((run) => run.cancel(reason)))
+}

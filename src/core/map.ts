@@ -1,0 +1,19 @@
+import { planMap, type Items, type MapOptions } from './map-plan.ts'
+import { streamPlan } from './map-stream.ts'
+import type { Task } from './task.ts'
+
+/**
+ * Calls a task, or a function, for each item, at most `concurrency` at once, and gives the outputs in the order of the items.
+ * Items are pulled when there is room for them, so they may be endless, slow or asynchronous. The first failure cancels the other
+ * calls, and `map` rejects with it once they are gone.
+ *
+ * @example
+ * const squares = await map(square, [{ n: 1 }, { n: 2 }], { concurrency: 2 })
+ */
+export function map<I, O>(task: Task<I, O>, items: Items<I>, options?: MapOptions): Promise<O[]>
+export function map<V, R>(fn: (item: V, index: number) => R, items: Items<V>, options?: MapOptions): Promise<Awaited<R>[]>
+export async function map(work: unknown, items: unknown, options: MapOptions = {}): Promise<unknown[]> {
+  const outputs: unknown[] = []
+  for await (const { index, value } of streamPlan(planMap(map, work, items, options), options.signal)) outputs[index] = value
+  return outputs
+}
