@@ -1,0 +1,16 @@
+const HEAD = ['benchmark', 'floor', 'subject', 'ratio', 'middle half', 'goal', '']
+
+export function markdown(results) {
+  const rows = results.map(({ name, unit, floor, subject, ratio, low, high, goal }) => [
+    name,
+    `${floor.toFixed(1)} ${unit}`,
+    `${subject.toFixed(1)} ${unit}`,
+    ratio.toFixed(2),
+    `${low.toFixed(2)} to ${high.toFixed(2)}`,
+    `≤ ${goal}`,
+    ratio <= goal ? 'ok' : 'missed',
+  ])
+  const widths = HEAD.map((_, column) => Math.max(3, ...[HEAD, ...rows].map((row) => row[column].length)))
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
+  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}

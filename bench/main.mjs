@@ -1,0 +1,41 @@
+/**
+ * Measures against floors of raw Node, side by side: `npm run bench -- NAME...`, all without a name.
+ *
+ *   --rounds N   measurements of each (a case has its own number)
+ *   --check      exit code 1 if a goal is missed
+ *
+ * Prints a Markdown table and writes bench/results.json. A case is a file of bench/cases that exports `name`, `goal` (the
+ * ratio not to exceed), `floor` and `subject`, and may export `rounds`, `warmUps`, `unit`, `open` and `close`.
+ */
+import { readdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { compare } from './lib/compare.mjs'
+import { markdown } from './lib/report.mjs'
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string' }, check: { type: 'boolean' } } })
+const folder = join(import.meta.dirname, 'cases')
+const cases = await Promise.all(readdirSync(folder).map((file) => import(join(folder, file))))
+const unknown = positionals.filter((name) => !cases.some((one) => one.name === name))
+if (unknown.length > 0) {
+  throw new Error(`There is no benchmark "${unknown[0]}". There are ${cases.map(({ name }) => name).join(', ')}.`)
+}
+
+const results = []
+for (const one of cases) {
+  if (positionals.length > 0 && !positionals.includes(one.name)) continue
+  process.stderr.write(`${one.name} ...\n`)
+  await one.open?.()
+  try {
+    const measured = await compare({ ...one, rounds: Number(values.rounds ?? one.rounds ?? 20), warmUps: one.warmUps ?? 2 })
+    results.push({ name: one.name, unit: one.unit ?? 'ms', goal: one.goal, ...measured })
+  } finally {
+    await one.close?.()
+  }
+}
+
+process.stdout.write(`${markdown(results)}\n`)
+const report = { node: process.version, cores: availableParallelism(), platform: `${process.platform} ${process.arch}`, results }
+writeFileSync(join(import.meta.dirname, 'results.json'), `${JSON.stringify(report, undefined, 2)}\n`)
+if (values.check && results.some(({ ratio, goal }) => ratio > goal)) process.exitCode = 1

@@ -1,0 +1,3 @@
+import { task } from 'cowait'
+
+export const answer = task(async () => 42)
