@@ -108,7 +108,7 @@ async function emitDeclarations(outdir) {
   const files = await filesUnder(outdir)
   await Promise.all(files.map(rewriteImportEndings))
   const reached = await declarationsReachedFrom(entries)
-  await Promise.all(files.map((file) => (reached.has(file) ? undefined : rm(file))))
+  await Promise.all(files.filter((file) => !reached.has(file)).map((file) => rm(file)))
   await Promise.all(entries.map(referToNode))
 }
 
