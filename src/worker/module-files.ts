@@ -1,5 +1,6 @@
 /** Which file of a tree is a module, and back: the compile step wrote it down in the tree. */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
@@ -18,9 +19,19 @@ export function manifestOf(root: string): TreeManifest {
 
 /** The file of a module in the tree at `root`; throws if there is none. */
 export function fileOfModule(module: string, root: string): string {
+  if (module.startsWith('pkg:')) return fileOfPackage(module.slice('pkg:'.length), root)
   const path = manifestOf(root).modules[module]
   if (path === undefined) throw new Error(`There is no module ${module} in this version of the code.`)
   return join(root, path)
+}
+
+/** A task of an installed package, which must have an entry for Node's `require` or `default` condition. */
+function fileOfPackage(specifier: string, root: string): string {
+  try {
+    return createRequire(join(root, manifestOf(root).project, 'package.json')).resolve(specifier)
+  } catch (error) {
+    throw new Error(`Package ${specifier} cannot be loaded in this version of the code: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** The place of a task that its module does not export. */
