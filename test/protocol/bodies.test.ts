@@ -265,9 +265,13 @@ describe('when something goes wrong', () => {
     await using ends = await openBodies()
     ends.up.start(() => {})
     const failures: unknown[] = []
+    const begun = new Set<string>()
     const aborted: string[] = []
     const slow = (child: string): Sink<void> => ({
-      write: () => new Promise((resolve) => setImmediate(resolve)),
+      write: () => {
+        begun.add(child)
+        return new Promise((resolve) => setImmediate(resolve))
+      },
       end: () => {},
       abort: (reason) => void aborted.push(`${child}: ${reason.message}`),
     })
@@ -275,7 +279,7 @@ describe('when something goes wrong', () => {
       if (message.type === 'call') value!.readInto(slow(message.child)).catch((error: unknown) => failures.push(error))
     })
     const sending = Promise.all(['a', 'b', 'c'].map((child) => ends.up.sendValue(call(child, encoded(50 * MiB)))))
-    await until(() => ends.proxy.passedBytes('toRight') > MiB, 'the values to be under way')
+    await until(() => begun.size === 3, 'the values to be under way')
     ends.proxy.cut()
     expect((await sending).map((error) => error?.message)).toEqual(Array(3).fill('The channel ended before the value had arrived.'))
     await until(() => failures.length === 3, 'three failures')
