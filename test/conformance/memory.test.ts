@@ -1,9 +1,14 @@
 import { createMemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { serveInMemory } from '../../src/testing/serve-in-memory.ts'
+import { concurrency } from './concurrency-suite.ts'
+import type { ConformanceEngine } from './host.ts'
 import { conformance } from './suite.ts'
 
-conformance({
+const engine: ConformanceEngine = {
   name: 'memory',
   isolated: false,
   options: { engine: 'memory', openEngine: async () => createMemoryEngine({ serve: serveInMemory() }) },
-})
+}
+
+conformance(engine)
+concurrency(engine)

@@ -1,3 +1,8 @@
+import { concurrency } from './concurrency-suite.ts'
+import type { ConformanceEngine } from './host.ts'
 import { conformance } from './suite.ts'
 
-conformance({ name: 'process', isolated: true, options: { engine: 'process' } })
+const engine: ConformanceEngine = { name: 'process', isolated: true, options: { engine: 'process' } }
+
+conformance(engine)
+concurrency(engine)
