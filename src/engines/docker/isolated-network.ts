@@ -2,7 +2,10 @@
  * The network that workers get unless they ask for another: the way out is open, the way to each other and to other containers is not.
  *
  * One for the whole engine, not one for each tree of runs: an engine has addresses for about 30 networks. Starting in it costs what
- * the default bridge costs; making it costs 90 ms, which overlap with the search for the image. Whoever closes last removes it.
+ * the default bridge costs; making it costs 90 ms, which overlap with the search for the image. Whoever closes last removes it. (Docker
+ * 20.10 may miscount who is in a network when many come and go at once, and then refuses until its next start. It can still be used.)
+ *
+ * Podman separates networks from each other, but not those within one.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { ApiError, isMissing, startError } from './api-error.ts'
@@ -36,7 +39,7 @@ export class IsolatedNetwork {
     if (this.#made === undefined) return
     this.#made = undefined
     // A container leaves its network a moment after it is gone.
-    for (let tries = 0; tries < 20; tries++) {
+    for (let tries = 0; tries < 4; tries++) {
       try {
         await this.#client.call('DELETE', `/networks/${isolatedNetwork}`)
         return

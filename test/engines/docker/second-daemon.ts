@@ -1,8 +1,11 @@
-/** A Docker daemon of the test's own, with its own data, which may be restarted, starved or hidden from. Never the machine's. */
+/**
+ * A Docker daemon of the test's own, with its own data, mounts and network, which may be restarted, starved or hidden from. The network
+ * too, since a daemon takes every bridge of its name for its own, and removes what it does not know.
+ */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -26,6 +29,7 @@ export class SecondDaemon implements AsyncDisposable {
   port = 0
   readonly #options: SecondDaemonOptions
   #process: ChildProcess | undefined
+  #listening: Server | undefined
 
   private constructor(options: SecondDaemonOptions) {
     this.#options = options
@@ -35,7 +39,9 @@ export class SecondDaemon implements AsyncDisposable {
     const daemon = new SecondDaemon(options)
     if (options.tls) {
       makeCertificates(daemon.certificates)
-      daemon.port = await freePort()
+      daemon.#listening = createServer().listen(0, '127.0.0.1')
+      await once(daemon.#listening, 'listening')
+      daemon.port = (daemon.#listening.address() as AddressInfo).port
     }
     mkdirSync(daemon.#data)
     if (options.diskBytes) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${options.diskBytes}`, 'tmpfs', daemon.#data])
@@ -69,14 +75,24 @@ export class SecondDaemon implements AsyncDisposable {
       '--host',
       this.host,
     ]
-    line.push('--bridge=none', '--iptables=false', '--ip-masq=false', ...more)
+    line.push(...more)
     if (tls) {
-      line.push('--host', `tcp://127.0.0.1:${this.port}`, '--tlsverify')
+      // Handed in, listening already: a port that it opened itself would be in its own network.
+      line.push('--host', 'fd://', '--tlsverify')
       line.push('--tlscacert', certificates('ca.pem'), '--tlscert', certificates('server.pem'), '--tlskey', certificates('server-key.pem'))
     }
     const log = openSync(join(this.folder, 'log'), 'a')
-    const script = [...hide.map((folder) => `mount -t tmpfs tmpfs '${folder}'`), 'exec "$@"'].join(' && ')
-    this.#process = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', ...line], { stdio: ['ignore', log, log], detached: true })
+    const script = [
+      ...hide.map((folder) => `mount -t tmpfs tmpfs '${folder}'`),
+      tls ? 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' : 'exec "$@"',
+    ].join(' && ')
+    const handle = (this.#listening as unknown as { _handle: { fd: number } } | undefined)?._handle.fd
+    this.#process = spawn('unshare', ['-m', '-n', 'sh', '-c', script, 'sh', ...line], {
+      stdio: ['ignore', log, log, ...(handle === undefined ? [] : [handle])],
+      detached: true,
+    })
+    // From now on only the daemon takes connections from it.
+    this.#listening?.close()
     for (let tries = 0; ; tries++) {
       try {
         await this.docker('version')

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { describeDocker, docker, Rig } from './rig.ts'
+import { describeDocker, Rig } from './rig.ts'
+import { SecondDaemon } from './second-daemon.ts'
 
 describeDocker('a worker in a container', () => {
   it('talks over its channel, prints to its output, and is gone after it ended', async () => {
@@ -74,15 +75,18 @@ describeDocker('a worker in a container', () => {
   })
 
   it('removes its network with the last engine that uses it', async () => {
-    const first = await Rig.open()
-    const second = await Rig.open()
+    await using daemon = await SecondDaemon.start()
+    daemon.loadImage()
+    const settings = { host: daemon.host }
+    const networks = (): Promise<string> => daemon.docker('network', 'ls', '-q', '--filter', 'name=cowait-isolated')
+    const [first, second] = [await Rig.open({ settings }), await Rig.open({ settings })]
     await first.start()
     await second.start()
     await first[Symbol.asyncDispose]()
-    expect(await docker('network', 'ls', '-q', '--filter', 'name=cowait-isolated')).not.toBe('')
+    expect(await networks()).not.toBe('')
     await second[Symbol.asyncDispose]()
-    expect(await docker('network', 'ls', '-q', '--filter', 'name=cowait-isolated')).toBe('')
-  })
+    expect(await networks()).toBe('')
+  }, 120_000)
 
   it.each(['none', 'host', 'bridge'])('works with network %s', async (network) => {
     await using rig = await Rig.open({ settings: { network } })
