@@ -225,6 +225,28 @@ describe('beside a large value', () => {
     expect(done).toEqual(['small', 'large'])
   })
 
+  test('another value is not kept waiting until the first has used up its credit', async () => {
+    await using ends = await openBodies()
+    ends.up.start(() => {})
+    const reads: string[] = []
+    const source = (name: string): Source => ({
+      format: 'json',
+      text: INITIAL_WINDOW_BYTES,
+      size: INITIAL_WINDOW_BYTES,
+      read: (_, length) => {
+        reads.push(name)
+        return Buffer.alloc(length)
+      },
+    })
+    let done = 0
+    ends.down.start((_, value) => void value!.read().then(() => done++))
+    void ends.up.sendValue(call('first', source('first')))
+    void ends.up.sendValue(call('second', source('second')))
+    await until(() => done === 2, 'both values')
+    expect(reads.lastIndexOf('first')).toBeGreaterThan(reads.indexOf('second'))
+    expect(reads.length).toBe(8)
+  })
+
   test('hundreds of values arrive, a bounded number of them at a time', async () => {
     await using ends = await openBodies()
     ends.up.start(() => {})

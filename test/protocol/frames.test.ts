@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../src/core/errors.ts'
 import { encodeFrame, FrameParser, MAX_BODY_BYTES, MAX_HEADER_BYTES, type RawMessage } from '../../src/protocol/frames.ts'
@@ -132,4 +134,17 @@ test('the work for a line that comes byte by byte grows with its length, not wit
   workFor(20_000)
   const short = workFor(50_000)
   expect(workFor(400_000)).toBeLessThan(8 * 4 * short + 100)
+})
+
+test('a line that comes byte by byte costs memory for its bytes, not for its pieces', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const parser = new FrameParser(() => {})
+  const brace = Buffer.from('{')
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 1_000_000; n++) parser.push(brace)
+  collect()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 * 1024 * 1024)
+  expect(() => parser.end()).toThrow(/ended inside a frame/)
 })
