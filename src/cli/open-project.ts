@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Ceilings } from '../core/ceilings.ts'
 import { UsageError } from '../core/errors.ts'
 import type { RunOptions, TaskOptions } from '../core/options.ts'
 import { OPTION_NAMES, resolveOptions } from '../core/resolve-options.ts'
@@ -31,10 +32,11 @@ export interface ChosenTarget {
   /** What only the engine understands. */
   readonly settings: Record<string, unknown>
   readonly concurrency: number | undefined
+  readonly limits: Partial<Ceilings> | undefined
 }
 
 const TASK_OPTIONS: ReadonlySet<string> = new Set(OPTION_NAMES)
-const PROJECT_KEYS: ReadonlySet<string> = new Set(['engine', 'concurrency', 'tasks', 'envFile', 'defaultCluster', 'clusters'])
+const PROJECT_KEYS: ReadonlySet<string> = new Set(['engine', 'concurrency', 'limits', 'tasks', 'envFile', 'defaultCluster', 'clusters'])
 
 export function chooseTarget({ config, root }: Pick<Project, 'config' | 'root'>, cluster: string | undefined): ChosenTarget {
   const name = cluster ?? config.defaultCluster
@@ -54,6 +56,7 @@ export function chooseTarget({ config, root }: Pick<Project, 'config' | 'root'>,
     defaults: resolveOptions({ ...(options as TaskOptions), ...(Object.keys(env).length > 0 && { env }) }, label),
     settings,
     concurrency: config.concurrency,
+    limits: config.limits,
   }
 }
 

@@ -24,6 +24,7 @@ const config = await loadConfig(project)
 const {
   engine = 'process',
   concurrency,
+  limits,
   tasks: _tasks,
   clusters: _clusters,
   defaultCluster: _default,
@@ -35,6 +36,7 @@ const supervisor = await openSupervisor({
   engine: wanted ?? engine,
   defaults: resolveOptions(defaults, 'config'),
   ...(concurrency === undefined ? {} : { concurrency }),
+  limits,
 })
 const stream = new PortStream(port)
 stream.once('close', () => {

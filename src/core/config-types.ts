@@ -1,3 +1,4 @@
+import type { Ceilings } from './ceilings.ts'
 import type { TaskOptions } from './options.ts'
 
 export type EngineName = 'process' | 'docker' | 'kubernetes'
@@ -36,6 +37,8 @@ export interface Target extends TaskOptions, EngineSettings {
 export interface CowaitConfig extends Target {
   /** How many runs of a run tree take a place at once; from cores and memory unless told. */
   concurrency?: number | undefined
+  /** Ceilings against tasks that call themselves without end; raise them for very large run trees. */
+  limits?: Partial<Ceilings> | undefined
   /** Folders, relative to the project's root, in which `cowait run NAME` looks for tasks too. */
   tasks?: string[] | undefined
   /** Files with `NAME=value` lines for the environment of tasks, relative to the project's root. */

@@ -1,3 +1,4 @@
+import { defaultCeilings } from '../core/ceilings.ts'
 import { UsageError } from '../core/errors.ts'
 import { isRecord } from '../core/option-checks.ts'
 import { OPTION_NAMES, resolveOptions } from '../core/resolve-options.ts'
@@ -24,8 +25,15 @@ const targetKeys: readonly string[] = [...OPTION_NAMES, ...Object.keys(SETTINGS)
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+const isCeilings = (value: unknown): boolean =>
+  isRecord(value) &&
+  Object.entries(value).every(
+    ([key, each]) => key in defaultCeilings && (each === Infinity || (Number.isSafeInteger(each) && (each as number) > 0)),
+  )
 const projectChecks: Readonly<Record<string, Check>> = {
   concurrency: (value) => (Number.isSafeInteger(value) && (value as number) > 0 ? undefined : 'a whole number above 0'),
+  limits: (value) =>
+    isCeilings(value) ? undefined : 'an object of whole numbers above 0, such as { depth: 64, alive: 1000, runs: 1000000 }',
   tasks: (value) => (isTexts(value) ? undefined : 'a list of folders, such as ["jobs"]'),
   envFile: (value) => (isText(value) || isTexts(value) ? undefined : 'a file or a list of files, such as ".env"'),
   defaultCluster: (value) => (isText(value) ? undefined : 'the name of one of the clusters'),

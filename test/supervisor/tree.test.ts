@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Ceilings } from '../../src/core/ceilings.ts'
 import { RunTree } from '../../src/supervisor/tree.ts'
 import type { AttemptOutcome, Effect, NewRun, TreeMessage } from '../../src/supervisor/tree-messages.ts'
 
@@ -12,8 +13,8 @@ const thrown = (retryable = true): AttemptOutcome => ({
 })
 
 /** A tree that is driven by hand, with its effects as short words. */
-function drive({ width = 8 } = {}) {
-  const tree = new RunTree(width, () => 1)
+function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partial<Ceilings> } = {}) {
+  const tree = new RunTree(width, () => 1, ceilings)
   let now = 0
   const apply = (message: TreeMessage): string[] =>
     tree
@@ -202,4 +203,31 @@ test('a client that leaves takes its root runs with it', () => {
   running('a')
   const effects = tree.apply({ type: 'client-ended', client: 'c', reason: { code: 'TASK_CANCELLED', message: 'left' } }, 0)
   expect(effects.map(word)).toContain('cancel-worker a')
+})
+
+test('a run that waits for a named limit takes no place', () => {
+  const { tree, call } = drive({ width: 1 })
+  call('a')
+  expect(tree.apply({ type: 'waits', run: 'a', isWaiting: true }, 0)).toEqual([])
+  expect(call('b')).toContain('start b')
+  expect(call('c')).not.toContain('start c')
+})
+
+test('below too many levels a call fails and names the option', () => {
+  const { call, tree } = drive({ ceilings: { depth: 2 } })
+  call('a')
+  call('b', 'a')
+  expect(call('c', 'b')).toContain('settle c failed')
+  expect(tree.runs.has('c')).toBe(false)
+})
+
+test('at the ceiling of workers a call waits while one of them can end, and fails when all of them wait for calls', () => {
+  const { call, running, ended } = drive({ width: 8, ceilings: { alive: 2 } })
+  call('a')
+  call('b')
+  expect(call('c')).not.toContain('start c')
+  expect(call('d', 'a')).not.toContain('start d')
+  running('b')
+  expect(ended('b')).toContain('start d')
+  expect(call('e', 'd')).toContain('settle e failed')
 })

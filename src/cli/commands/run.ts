@@ -65,6 +65,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
       ...(name === engine.name && { engineSettings: target.settings }),
       defaults: target.defaults,
       ...(concurrency !== undefined && { concurrency }),
+      limits: target.limits,
     })
     return await executeRun(plan, {
       supervisor,
