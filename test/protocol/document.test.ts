@@ -13,7 +13,7 @@ function section(from: string, to: string): string {
 
 /** Each described message with the fields that its row names. */
 function described(part: string): Map<string, string> {
-  return new Map(Array.from(part.matchAll(/^\| `([a-z]+)` \|([^|]*)\|/gm), ([, type, fields]) => [type!, fields!]))
+  return new Map(Array.from(part.matchAll(/^\| `([a-z-]+)` \|([^|]*)\|/gm), ([, type, fields]) => [type!, fields!]))
 }
 
 test.each([
@@ -25,6 +25,12 @@ test.each([
   expect(new Set(found.keys())).toEqual(new Set(messages.map(({ type }) => type)))
   for (const { type, ...fields } of messages)
     for (const field of Object.keys(fields)) expect(`${type}: ${found.get(type)}`).toContain(`\`${field}`)
+})
+
+test('every message of the union has an example, so that none is left out here', () => {
+  const source = readFileSync(new URL('../../src/protocol/messages.ts', import.meta.url), 'utf8')
+  const types = Array.from(source.matchAll(/readonly type: '([a-z-]+)'/g), ([, type]) => type)
+  expect(new Set([...up, ...down, ...both].map(({ type }) => type))).toEqual(new Set(types))
 })
 
 test('PROTOCOL.md has the limits of the code', () => {
