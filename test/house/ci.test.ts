@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+let project: string
+
+/** A project whose every tool is a script of the test; `.ci/run` is the real one. */
+beforeEach(async () => {
+  project = await mkdtemp(join(tmpdir(), 'cowait-ci-'))
+  await mkdir(join(project, 'bin'))
+  await mkdir(join(project, 'scripts'))
+  await mkdir(join(project, 'test/conformance'), { recursive: true })
+  await mkdir(join(project, 'tools/node24/node_modules/.bin'), { recursive: true })
+  await cp(join(root, '.ci'), join(project, '.ci'), { recursive: true })
+  await writeFile(join(project, 'scripts/check.mjs'), '')
+  await writeFile(join(project, 'scripts/test-image.sh'), '')
+  await script('tools/node24/node_modules/.bin/node', `exec ${process.execPath} "$@"`)
+  for (const tool of ['docker', 'dockerd', 'iptables', 'debootstrap', 'openssl', 'apt-get']) await script(`bin/${tool}`, 'exit 0')
+  await script('bin/npm', `[ "$1" != cit ] || ${reporting(5, 0)}`)
+  await script('bin/npx', reporting(2, 0))
+})
+
+afterEach(() => rm(project, { recursive: true, force: true }))
+
+async function script(path: string, body: string): Promise<void> {
+  await writeFile(join(project, path), `#!/bin/sh\n${body}\n`)
+  await chmod(join(project, path), 0o755)
+}
+
+const reporting = (passed: number, failed: number) =>
+  `{ echo '{"numPassedTests":${passed},"numFailedTests":${failed}}' >"$TEST_REPORT"; exit ${failed === 0 ? 0 : 1}; }`
+
+function start() {
+  const env = { ...process.env, TMPDIR: project, PATH: `${join(project, 'bin')}:${process.env['PATH']}` }
+  return spawn('bash', ['.ci/run'], { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+async function ending(child: ReturnType<typeof start>): Promise<{ line: string | undefined; code: unknown }> {
+  const [stdout, , [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { line: stdout.trimEnd().split('\n').at(-1), code }
+}
+
+test('sums the tests of both versions of Node', async () => {
+  expect(await ending(start())).toEqual({ line: '7 passed, 0 failed', code: 0 })
+})
+
+test('fails with a failing test', async () => {
+  await script('bin/npx', reporting(1, 1))
+  expect(await ending(start())).toEqual({ line: '6 passed, 1 failed', code: 1 })
+})
+
+test.each([
+  ['the tests crash before they report', 'bin/npm', '[ "$1" != cit ] || kill -9 $$', '2 passed, 1 failed'],
+  ['no test ran', 'bin/npm', `[ "$1" != cit ] || ${reporting(0, 0)}`, '2 passed, 1 failed'],
+  ['all tests pass, but the runner fails', 'bin/npx', `(${reporting(2, 0)}); exit 1`, '7 passed, 1 failed'],
+  ['Docker does not start', 'bin/docker', 'exit 1', '7 passed, 1 failed'],
+  ['the image cannot be made', 'scripts/test-image.sh', 'exit 1', '7 passed, 1 failed'],
+  ['a check fails', 'scripts/check.mjs', 'process.exit(1)', '7 passed, 1 failed'],
+  ['Node 24 cannot be installed', 'bin/npm', `[ "$1" != cit ] && exit 1; ${reporting(5, 0)}`, '7 passed, 1 failed'],
+])('fails when %s', async (_, path, body, line) => {
+  if (path.endsWith('.mjs')) await writeFile(join(project, path), body)
+  else await script(path, body)
+  expect(await ending(start())).toEqual({ line, code: 1 })
+})
+
+test('says so and ends its step when it is ended', async () => {
+  await script('bin/npm', '[ "$1" != cit ] || { echo at it; exec sleep 60; }')
+  const child = start()
+  child.stdout.on('data', (data) => String(data).includes('at it') && child.kill('SIGTERM'))
+  const started = performance.now()
+  expect(await ending(child)).toEqual({ line: '0 passed, 1 failed', code: 1 })
+  expect(performance.now() - started).toBeLessThan(20_000)
+})
