@@ -86,7 +86,7 @@ export class ContentVolumes {
         signal,
       })
       for (const { Id, Labels } of holders) {
-        if (!isAbandoned(Labels)) continue
+        if (!(await isAbandoned(Labels))) continue
         await client.call('DELETE', `/containers/${Id}`, { query: { force: true } }).catch((error: unknown) => {
           if (!isMissing(error)) throw error
         })

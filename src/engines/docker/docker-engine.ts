@@ -234,7 +234,9 @@ class Docker implements DockerEngine {
 
   async sweep(): Promise<number> {
     try {
-      return await sweep(this.#client)
+      const workers = await sweep(this.#client)
+      await this.#network.sweep()
+      return workers
     } catch (error) {
       throw connectionError(error, this.#client.endpoint)
     }

@@ -54,6 +54,11 @@ export class IsolatedNetwork {
     }
   }
 
+  /** Removes what supervisors left that were killed: whoever still needs it makes it anew (see `forget`). */
+  async sweep(): Promise<void> {
+    if (this.#made === undefined) await this.#client.call('DELETE', `/networks/${isolatedNetwork}`).catch(() => {})
+  }
+
   async #make(): Promise<void> {
     try {
       await this.#client.call('GET', `/networks/${isolatedNetwork}`)

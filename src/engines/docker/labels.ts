@@ -1,8 +1,8 @@
 /** How our containers, networks and volumes are known from outside. Never anything secret: everyone with the engine can read them. */
 import { createHash } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { processStart } from './process-start.ts'
+import { bootId, homeText, ownHome } from '../host-process.ts'
 
 export const label = {
   owner: 'cowait.owner',
@@ -13,8 +13,9 @@ export const label = {
   carrier: 'cowait.carrier',
   host: 'cowait.host',
   user: 'cowait.user',
-  pid: 'cowait.pid',
-  started: 'cowait.started',
+  boot: 'cowait.boot',
+  /** The supervisor's process. */
+  home: 'cowait.home',
   network: 'cowait.network',
   /** Of a volume: the hash of what it was filled with. */
   content: 'cowait.content',
@@ -24,16 +25,17 @@ export const label = {
 export const tagPrefix = 'cowait.tag.'
 
 /**
- * Which machine, and which view of its processes: a number of a process means something only there. Two machines cloned from one
- * image share an id but hardly a name; a machine that was renamed finds nothing of its own, which is the safe side.
+ * Which machine: a process's number means something only there. Two machines cloned from one image share an id but hardly a name; a
+ * machine that was renamed finds nothing of its own, which is the safe side.
  */
 export function hostLabel(): string {
-  const parts = [
-    hostname(),
-    readOrNothing(() => readFileSync('/etc/machine-id', 'utf8').trim()),
-    readOrNothing(() => readlinkSync('/proc/self/ns/pid')),
-  ]
-  return `${hostname()}-${createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 12)}`
+  let id = ''
+  try {
+    id = readFileSync('/etc/machine-id', 'utf8').trim()
+  } catch {
+    // Containers and macOS have none: the name alone must do.
+  }
+  return `${hostname()}-${createHash('sha256').update(`${hostname()}\n${id}`).digest('hex').slice(0, 12)}`
 }
 
 export function ownerLabels(owner: string): Record<string, string> {
@@ -41,15 +43,7 @@ export function ownerLabels(owner: string): Record<string, string> {
     [label.owner]: owner,
     [label.host]: hostLabel(),
     [label.user]: String(process.getuid?.() ?? ''),
-    [label.pid]: String(process.pid),
-    [label.started]: processStart(process.pid) ?? '',
-  }
-}
-
-function readOrNothing(read: () => string): string {
-  try {
-    return read()
-  } catch {
-    return ''
+    [label.boot]: bootId(),
+    [label.home]: homeText(ownHome()),
   }
 }

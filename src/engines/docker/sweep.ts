@@ -1,15 +1,16 @@
 /** Finds and removes what supervisors left behind that were killed together with their engine's daemon or host. */
-import type { ApiListed } from './api-types.ts'
+import { bootId, isLiving, parseHome } from '../host-process.ts'
 import { ApiError } from './api-error.ts'
+import type { ApiListed } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 import { hostLabel, label } from './labels.ts'
-import { processStart } from './process-start.ts'
 
 /** True when the owner ran on this host as this user, and is gone. What cannot be judged from here is left to whom it belongs. */
-export function isAbandoned(labels: Readonly<Record<string, string>>): boolean {
+export async function isAbandoned(labels: Readonly<Record<string, string>>): Promise<boolean> {
   if (labels[label.host] !== hostLabel() || labels[label.user] !== String(process.getuid?.() ?? '')) return false
-  const pid = Number(labels[label.pid])
-  return Number.isInteger(pid) && pid > 0 && processStart(pid) !== labels[label.started]
+  const home = parseHome(labels[label.home] ?? '')
+  if (home === undefined) return false
+  return labels[label.boot] !== bootId() || (await isLiving(home)) === false
 }
 
 /** Removes abandoned containers; answers how many of them were workers. */
@@ -18,7 +19,7 @@ export async function sweep(client: DockerClient): Promise<number> {
   const listed = await client.call<ApiListed[]>('GET', '/containers/json', { query: { all: true, filters } })
   let workers = 0
   for (const { Id, Labels } of listed) {
-    if (!isAbandoned(Labels)) continue
+    if (!(await isAbandoned(Labels))) continue
     try {
       await client.call('DELETE', `/containers/${Id}`, { query: { force: true, v: true } })
       if (Labels[label.worker] !== undefined) workers++

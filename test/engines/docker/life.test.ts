@@ -169,11 +169,11 @@ describeDocker('sweeping', () => {
       )
       return docker('create', ...labels, 'node:24-slim', 'true')
     }
-    const dead = await make({ 'cowait.pid': '1', 'cowait.started': 'long ago' })
+    const dead = await make({ 'cowait.home': '1-1-4026531836' })
     const kept = await Promise.all([
       make({}),
-      make({ 'cowait.host': 'elsewhere', 'cowait.started': 'long ago' }),
-      make({ 'cowait.user': '4711', 'cowait.started': 'long ago' }),
+      make({ 'cowait.host': 'elsewhere', 'cowait.boot': 'long ago' }),
+      make({ 'cowait.user': '4711', 'cowait.boot': 'long ago' }),
     ])
     try {
       expect(await rig.engine.sweep()).toBe(1)

@@ -82,6 +82,11 @@ describeDocker('a worker in a container', () => {
     const [first, second] = [await Rig.open({ settings }), await Rig.open({ settings })]
     await first.start()
     await second.start()
+    await Promise.all([first.removeAll(), second.removeAll()])
+    // As another supervisor does that closes, or sweeps, when nobody is in it.
+    await daemon.docker('network', 'rm', 'cowait-isolated')
+    await first.start()
+    await second.start()
     await first[Symbol.asyncDispose]()
     expect(await networks()).not.toBe('')
     await second[Symbol.asyncDispose]()
