@@ -2,16 +2,28 @@ import { defineConfig } from 'vitest/config'
 
 const report = process.env['TEST_REPORT']
 
+const notTests = ['**/fixtures/**', 'test/cli/project/**']
+const docker = ['test/engines/docker/**/*.test.ts', 'test/conformance/docker.test.ts']
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['**/fixtures/**', 'test/cli/project/**'],
     globalSetup: ['test/setup/build-dist.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    // Docker's tests look at the whole engine (its networks, its leftovers), so they run alone and one file after another.
+    projects: [
+      {
+        extends: true,
+        test: { name: 'parallel', include: ['test/**/*.test.ts'], exclude: [...docker, ...notTests], sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: { name: 'docker', include: docker, exclude: notTests, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 })

@@ -38,6 +38,7 @@ function fileOfPackage(specifier: string, root: string): string {
 export function refInTree(site: TaskSite, root: string): TaskRef {
   const path = relative(root, site.file).split(sep).join('/')
   const module = Object.entries(manifestOf(root).modules).find(([, file]) => file === path)?.[0]
-  if (module === undefined) throw new Error(`A task of ${site.file} was called, which is not part of the project: export it, or give it a ref.`)
+  if (module === undefined)
+    throw new Error(`A task of ${site.file} was called, which is not part of the project: export it, or give it a ref.`)
   return { module, export: '', ordinal: site.ordinal }
 }
