@@ -19,8 +19,8 @@ export const cancelling = task(async () => {
 
   // one failure cancels the sibling
   await group(async () => {
-    slow()
-    failing()
+    void slow()
+    void failing()
   }).catch(note)
 
   await timeout('500ms', () => slow()).catch(note)

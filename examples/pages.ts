@@ -35,7 +35,7 @@ export const inGroups = task(async () => {
   await group(async () => {
     const keep = async (page: string) => void pages.push(await load({ page }))
     await Promise.all([keep('home'), keep('about')])
-    load({ page: 'news' })
+    void load({ page: 'news' })
   })
   return pages.toSorted()
 })

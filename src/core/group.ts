@@ -1,7 +1,6 @@
 import { atCallerLine } from './caller-line.ts'
-import { isRun, ownedRun } from './is-run.ts'
+import { isRun, ownedRun, type AnyRun } from './is-run.ts'
 import { openScope, runBody, type InnerScope } from './open-scope.ts'
-import type { TaskRun } from './run.ts'
 import { runInScope } from './scope.ts'
 import { show } from './show.ts'
 
@@ -12,7 +11,7 @@ export interface Group extends AsyncDisposable {
   /** Runs a function whose calls belong to the group. */
   run<T>(body: () => T): T
   /** Makes a run that was called elsewhere the group's own. */
-  add<R extends TaskRun<unknown>>(run: R): R
+  add<R extends AnyRun>(run: R): R
   /** Cancels everything in the group. */
   cancel(reason?: unknown): void
   /** Waits until nothing runs in the group. When a run fails the others are cancelled, and it rejects with that failure once they are gone. */
@@ -66,7 +65,7 @@ class OpenGroup implements Group {
     return runInScope(this.#inner.scope, body)
   }
 
-  add<R extends TaskRun<unknown>>(run: R): R {
+  add<R extends AnyRun>(run: R): R {
     if (!isRun(run)) throw atCallerLine(new TypeError(`add() takes a run; it got ${show(run)}. Write group.add(sleep()).`), this.add)
     ownedRun(run).moveTo(this.#inner.scope)
     return run

@@ -1,8 +1,7 @@
 import { atCallerLine, checkedFor } from './caller-line.ts'
 import { cancellable } from './cancellable.ts'
 import { parseDuration, type Duration } from './duration.ts'
-import { isRun, ownedRun } from './is-run.ts'
-import type { TaskRun } from './run.ts'
+import { isRun, ownedRun, type AnyRun } from './is-run.ts'
 import { runList } from './run-list.ts'
 import { show } from './show.ts'
 
@@ -17,7 +16,7 @@ export interface WaitOptions {
  * Waits until all of them have ended, or the first one has, or the first one failed, or the time is over, and tells which are which,
  * in the order of the list. Cancels nothing and does not look at the outcomes: await what is `done` to get outputs and errors.
  */
-export async function wait<R extends TaskRun<unknown>>(
+export async function wait<R extends AnyRun>(
   runs: Iterable<R>,
   { until = 'all', timeout }: WaitOptions = {},
 ): Promise<{ done: R[]; pending: R[] }> {
@@ -44,11 +43,11 @@ export async function wait<R extends TaskRun<unknown>>(
   return { done: list.filter(hasEnded), pending: list.filter((run) => !hasEnded(run)) }
 }
 
-function hasEnded({ status }: TaskRun<unknown>): boolean {
+function hasEnded({ status }: AnyRun): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled'
 }
 
-function isOver(runs: readonly TaskRun<unknown>[], until: 'all' | 'first' | 'first-failure'): boolean {
+function isOver(runs: readonly AnyRun[], until: 'all' | 'first' | 'first-failure'): boolean {
   if (runs.every(hasEnded)) return true
   if (until === 'all') return false
   return runs.some((run) => hasEnded(run) && (until === 'first' || run.status !== 'done'))
