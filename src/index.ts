@@ -18,7 +18,27 @@ export type { Duration } from './core/duration.ts'
 export type { Status } from './core/events.ts'
 export type { Backoff, TaskOptions, Volume } from './core/options.ts'
 export type { Logger, TaskContext } from './core/context.ts'
-export type { CallOptions, InvalidTask, NoInput, Task } from './core/task.ts'
+export type { Contract } from './core/contract.ts'
+export type { RpcField } from './core/rpc-field.ts'
+export type { LogRecord, LogsOptions, RunEvents } from './core/run-watch.ts'
+export type { TaskClassLike } from './core/task-class.ts'
+export type {
+  AnyTask,
+  CallArgs,
+  CallOptions,
+  Extras,
+  Handlers,
+  Input,
+  InvalidTask,
+  NoInput,
+  Output,
+  Remote,
+  Run,
+  RunOf,
+  StreamRun,
+  Task,
+  TaskOfClass,
+} from './core/types.ts'
 export type { Unserializable } from './core/wire-types.ts'
 export type { Settled, TaskRun } from './core/run.ts'
 export type { Completed } from './core/as-completed.ts'
@@ -32,7 +52,9 @@ export type { WaitOptions } from './core/wait.ts'
 export { task } from './core/task.ts'
 export { any } from './core/any.ts'
 export { asCompleted } from './core/as-completed.ts'
+export { contract } from './core/contract.ts'
 export { delay } from './core/delay.ts'
+export { external } from './core/external.ts'
 export { group } from './core/group.ts'
 export { join } from './core/join.ts'
 export { limit } from './core/limit.ts'
@@ -40,10 +62,12 @@ export { map } from './core/map.ts'
 export { mapStream } from './core/map-stream.ts'
 export { Queue } from './core/queue.ts'
 export { race } from './core/race.ts'
+export { rpc } from './core/rpc-field.ts'
 export { Semaphore } from './core/semaphore.ts'
 export { session } from './core/session.ts'
 export { settled } from './core/settled.ts'
 export { shield } from './core/shield.ts'
+export { TaskClass } from './core/task-class.ts'
 export { timeout } from './core/timeout.ts'
 export { wait } from './core/wait.ts'
 export { isMain } from './core/is-main.ts'

@@ -11,7 +11,9 @@ import type { RunOptions } from '../core/options.ts'
 import type { Tree } from '../core/tree.ts'
 import type { Encoded } from '../core/value.ts'
 import { sweepFolders } from '../engines/private-folder.ts'
+import type { LineFrame } from '../protocol/messages.ts'
 import type { Owner } from '../supervisor/owner.ts'
+import type { Route } from '../supervisor/route.ts'
 import { StoredValue } from '../supervisor/spool.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
@@ -31,6 +33,8 @@ export interface LocalOptions {
   readonly concurrency?: number
   /** What the runs may grow to. */
   readonly limits?: Partial<Ceilings> | undefined
+  /** What a task's definition says, for calls by who does not know it: `external()`. */
+  readonly describe?: (task: TaskRef) => Promise<RunOptions>
   /** For engines that have no name of their own: a test's. */
   readonly openEngine?: (name: string) => Promise<Engine>
 }
@@ -73,11 +77,13 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     tree: options.tree,
     directory,
     width: options.concurrency ?? defaultWidth(),
+    ...(options.describe ? { describe: options.describe } : {}),
     ...(options.defaults ? { defaults: options.defaults } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
   })
   const host = new Host()
-  const calls = supervisor.attach(hostId, host)
+  const { calls, route } = supervisor.attach(hostId, host)
+  host.route = route
   const swept = sweepFolders(directory).catch(() => undefined)
   const closeSocket = await openControlSocket(supervisor, directory)
 
@@ -112,6 +118,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
 
 /** The host's own code as the owner of root runs. */
 class Host implements Owner {
+  route: Route | undefined
   readonly #waiting = new Map<string, (settlement: Settlement) => void>()
 
   expect(id: string): Promise<Settlement> {
@@ -124,6 +131,21 @@ class Host implements Owner {
 
   settled(run: RunRecord, settlement: TreeSettlement): void {
     void this.#deliver(run.id, settlement)
+  }
+
+  /** Takes every item that a run yields; nobody reads them here. */
+  line(run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {
+    void value?.release()
+    if (frame.type !== 'items') return
+    this.route?.pass('caller', run, { type: 'want', run: hostId, child: run.id, call: frame.call, items: frame.count }, undefined)
+  }
+
+  mayRetry(): void {
+    // Never asked: the task itself decides about the retries of root runs.
+  }
+
+  tell(): void {
+    // The host sees everything among the events.
   }
 
   async #deliver(id: string, settlement: TreeSettlement): Promise<void> {

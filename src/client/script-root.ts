@@ -3,6 +3,7 @@
  * At the natural end the script waits for its calls; a failure that nobody looked at is printed and sets exit code 1.
  */
 import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule } from '../core/caller.ts'
+import type { LineMessage } from '../core/line.ts'
 import { Scope } from '../core/scope.ts'
 import { printFailure } from './print.ts'
 import type { SupervisorThread } from './supervisor-thread.ts'
@@ -53,6 +54,9 @@ class ThreadCaller implements Caller {
         this.#hold(-1)
         listener.settled(outcome, attempt)
       },
+      line: (message) => listener.line(message),
+      event: (event) => listener.event(event),
+      mayRetry: (outcome, attempt) => listener.mayRetry(outcome, attempt),
     }
     void thread.then(
       ({ caller }) => caller.call(request, settled),
@@ -65,6 +69,14 @@ class ThreadCaller implements Caller {
           0,
         ),
     )
+  }
+
+  line(id: string, message: LineMessage): void {
+    this.#tell((caller) => caller.line(id, message))
+  }
+
+  watch(id: string, tree: boolean): void {
+    this.#tell((caller) => caller.watch(id, tree))
   }
 
   cancel(id: string, reason: CancelReason, kill: boolean): void {
@@ -91,6 +103,13 @@ class ThreadCaller implements Caller {
   #start(near: string): Promise<SupervisorThread> {
     this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
     return this.#thread
+  }
+
+  #tell(tell: (caller: Caller) => void): void {
+    void this.#thread?.then(
+      ({ caller }) => tell(caller),
+      () => undefined,
+    )
   }
 
   /** Ends the supervisor. Resolves when nothing is left of it. */

@@ -74,7 +74,7 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
         case 'refused':
           return caller?.receive(message, value)
         case 'event':
-          return printEvent(message.event)
+          return message.child === undefined ? printEvent(message.event) : caller?.receive(message, value)
         default:
           return
       }

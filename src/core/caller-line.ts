@@ -12,3 +12,10 @@ export function checkedFor<T>(below: (...args: never[]) => unknown, check: () =>
     throw atCallerLine(error as Error, below)
   }
 }
+
+/** The frames above `below`, as text. */
+export function captureFrames(below: (...args: never[]) => unknown): string {
+  const holder: { stack?: string } = {}
+  Error.captureStackTrace(holder, below)
+  return (holder.stack ?? '').split('\n').slice(1).join('\n')
+}

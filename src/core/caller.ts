@@ -1,4 +1,5 @@
-import type { ErrorSummary, Status, TaskRef } from './events.ts'
+import type { ErrorSummary, RunEvent, Status, TaskRef } from './events.ts'
+import type { LineMessage } from './line.ts'
 import type { RunOptions } from './options.ts'
 import type { Encoded } from './value.ts'
 
@@ -21,7 +22,13 @@ export interface CallRequest {
   readonly options: RunOptions
   /** It survives the cancelling of its caller. */
   readonly shield: boolean
+  /** Names of the methods that the caller offers to the run. */
+  readonly handlers: readonly string[]
+  /** The caller does not know the task's own options: they are added where they are known. */
+  readonly isExternal: boolean
 }
+
+export type FailedOutcome = Exclude<CallOutcome, { status: 'done' }>
 
 export type CallOutcome =
   | { readonly status: 'done'; readonly output: Encoded }
@@ -35,6 +42,12 @@ export type CallOutcome =
 export interface CallListener {
   status(status: Status, attempt: number): void
   settled(outcome: CallOutcome, attempt: number): void
+  /** What the run says over its line, in order. */
+  line(message: LineMessage): void
+  /** An event of the run, or of one below it, for who watches; undefined: what had happened before is told. */
+  event(event: RunEvent | undefined): void
+  /** An attempt has failed, and the options say that the caller decides about another one. Never rejects. */
+  mayRetry(outcome: FailedOutcome, attempt: number): Promise<boolean>
 }
 
 export interface CancelReason {
@@ -63,4 +76,8 @@ export interface Caller {
   cancel(id: string, reason: CancelReason, kill: boolean): void
   /** Asks for a place under a limit that holds for the whole run tree. */
   acquire(name: string, rule: LimitRule): LimitPlace
+  /** Says something over the line to a run that was called. What it cannot hear any more is dropped. */
+  line(id: string, message: LineMessage): void
+  /** Asks for the events of a run that was called, or of everything below it as well. */
+  watch(id: string, tree: boolean): void
 }

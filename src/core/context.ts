@@ -1,4 +1,5 @@
 import { currentScope } from './scope.ts'
+import type { Remote } from './types.ts'
 
 type LogFunction = (message: string, fields?: object) => void
 
@@ -13,7 +14,7 @@ export interface Logger {
 }
 
 /** What a task knows of its own run: the second parameter of its function. */
-export interface TaskContext {
+export interface TaskContext<S = undefined, C = {}> {
   /** The run's id: a DNS label such as `sleep-x7k2m9qd`. */
   readonly id: string
   readonly name: string
@@ -22,6 +23,10 @@ export interface TaskContext {
   /** Aborts when the run is cancelled or timed out. */
   readonly signal: AbortSignal
   readonly log: Logger
+  /** What the task's `state` made; its rpc methods have it as `this`. */
+  readonly state: S
+  /** The caller's handlers. One that the caller did not pass is undefined. */
+  readonly parent: Remote<C>
   /** Tells how far the run is. Cheap: at most ten a second leave the process. */
   progress(value: number, info?: { total?: number; message?: string }): void
 }

@@ -1,37 +1,30 @@
-import type { CallListener, CallOutcome, CallRequest, CancelReason } from './caller.ts'
-import type { TaskDefinition } from './definition.ts'
 import type { Status } from './events.ts'
-import { onAbort } from './abort.ts'
-import { callError, withStack } from './call-error.ts'
-import { TaskCancelledError } from './errors.ts'
-import { nameOf } from './registry.ts'
-import type { OwnedRun, Scope } from './scope.ts'
-import { decode } from './values/decode.ts'
+import { RunState, type RunStart } from './run-state.ts'
+import type { LogRecord, LogsOptions, RunEvents } from './run-watch.ts'
+import type { Extras, MethodsOf, Remote } from './types.ts'
 
 export type Settled<T> = { ok: true; value: T } | { ok: false; error: Error }
 
 const runBrand = Symbol.for('cowait.run')
 
-/** What `new TaskRun` needs; made by calling a task. */
-export interface RunStart {
-  readonly scope: Scope
-  readonly definition: TaskDefinition
-  readonly request: CallRequest
-  /** The stack of the call in the user's code. */
-  readonly callStack: string
-  readonly signal?: AbortSignal | undefined
-  /** Set when the call is refused before it leaves this process. */
-  readonly refused?: Error
-}
-
 /**
  * One execution of a task, as its caller holds it: a real promise of the output, with an id, a status and a way to end it.
  * It starts when the task is called. A failure that nobody looks at fails the owner of the run; it is never an unhandled rejection.
  */
-export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
+export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements AsyncDisposable {
   /** `then` and its kin give plain promises. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
+  }
+
+  /** Every run can be read; only a streaming task's type shows it. */
+  static {
+    void Object.defineProperty(this.prototype, Symbol.asyncIterator, {
+      value(this: TaskRun<unknown>): AsyncIterator<unknown> {
+        this.#state.look()
+        return this.#state.conversation.read(this.id)
+      },
+    })
   }
 
   readonly #state: RunState<O>
@@ -65,12 +58,29 @@ export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
     return this.#state.ready
   }
 
+  /** The run's own methods, as it declares them in `rpc`. A call waits until the run is ready and rejects when it has ended. */
+  get rpc(): Remote<MethodsOf<X>> {
+    return this.#state.conversation.rpc as Remote<MethodsOf<X>>
+  }
+
   override then<A = O, B = never>(
     onDone?: ((value: O) => A | PromiseLike<A>) | null,
     onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.#state.look()
+    // Whoever reads the stream besides has the rest of this turn to begin.
+    setImmediate(() => this.#state.conversation.drainUnlessRead())
     return super.then(onDone, onFailed)
+  }
+
+  /** Calls the listener for each event from now on, until it is disposed of or the run has ended. Throws for an unknown event. */
+  on<E extends keyof RunEvents>(event: E, listener: (event: RunEvents[E]) => void): Disposable {
+    return this.#state.watch.on(event, listener)
+  }
+
+  /** What the run prints and logs, beginning with its latest lines so far, until it has ended. */
+  logs(options?: LogsOptions): AsyncIterable<LogRecord> {
+    return this.#state.watch.logs(options)
   }
 
   /** The outcome as a value; never rejects. Looking at it counts as looking at the failure. */
@@ -99,113 +109,4 @@ export class TaskRun<O> extends Promise<O> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cancel('left the block that held it')
   }
-}
-
-/** The part of a run that its scope sees; apart, so that the promise's own methods stay few. */
-class RunState<O> implements OwnedRun, CallListener {
-  current: Status = 'waiting'
-  attempt = 0
-  waiters = 0
-  readonly ready: Promise<void>
-  readonly gone: Promise<void>
-  readonly #start: RunStart
-  readonly #settle: { resolve: (value: O) => void; reject: (error: Error) => void }
-  #owner: Scope
-  #isSeen = false
-  #error: Error | undefined
-  #markReady!: () => void
-  #failReady!: (error: Error) => void
-  #markGone!: () => void
-
-  constructor(start: RunStart, settle: { resolve: (value: O) => void; reject: (error: Error) => void }) {
-    this.#start = start
-    this.#owner = start.scope
-    this.#settle = settle
-    this.gone = new Promise((resolve) => (this.#markGone = resolve))
-    this.ready = new Promise((resolve, reject) => {
-      this.#markReady = resolve
-      this.#failReady = reject
-    })
-    this.ready.catch(() => undefined)
-  }
-
-  get id(): string {
-    return this.#start.request.id
-  }
-
-  get isSettled(): boolean {
-    return this.current === 'done' || this.current === 'failed' || this.current === 'cancelled'
-  }
-
-  get unseenError(): Error | undefined {
-    return this.#isSeen || this.current === 'cancelled' ? undefined : this.#error
-  }
-
-  get isAwaited(): boolean {
-    return this.waiters > 0
-  }
-
-  look(): void {
-    this.#isSeen = true
-    if (this.isSettled) this.#owner.drop(this)
-  }
-
-  moveTo(scope: Scope): void {
-    this.#owner.drop(this)
-    this.#owner = scope
-    scope.adopt(this)
-  }
-
-  start(): void {
-    const { scope, request, refused, signal, callStack } = this.#start
-    scope.adopt(this)
-    if (refused) return this.#fail(withStack(refused, callStack), refused instanceof TaskCancelledError ? 'cancelled' : 'failed')
-    scope.caller.call(request, this)
-    if (signal?.aborted) this.stop(abortReason(signal))
-    else if (signal) void this.gone.then(onAbort(signal, () => this.stop(abortReason(signal))))
-  }
-
-  stop(reason: CancelReason, kill = false): void {
-    if (!this.isSettled) this.#start.scope.caller.cancel(this.id, reason, kill)
-  }
-
-  status(status: Status, attempt: number): void {
-    if (this.isSettled) return
-    this.current = status
-    this.attempt = attempt
-    if (status === 'running') this.#markReady()
-  }
-
-  settled(outcome: CallOutcome, attempt: number): void {
-    if (this.isSettled) return
-    this.attempt = attempt
-    if (outcome.status !== 'done') return this.#fail(this.#errorOf(outcome), outcome.status)
-    try {
-      const value = decode(outcome.output) as O
-      this.current = 'done'
-      this.#markReady()
-      this.#settle.resolve(value)
-      this.#markGone()
-    } catch (error) {
-      this.#fail(error as Error, 'failed')
-    }
-  }
-
-  #fail(error: Error, status: 'failed' | 'cancelled'): void {
-    this.current = status
-    this.#error = error
-    this.#failReady(error)
-    this.#settle.reject(error)
-    this.#markGone()
-  }
-
-  #errorOf(outcome: Exclude<CallOutcome, { status: 'done' }>): Error {
-    const { request, definition, callStack } = this.#start
-    return callError({ id: request.id, task: nameOf(definition.place), outcome, callStack, listed: definition.errors ?? [] })
-  }
-}
-
-function abortReason(signal: AbortSignal): CancelReason {
-  const { reason } = signal
-  return { code: 'TASK_CANCELLED', message: reason instanceof Error ? reason.message : String(reason ?? 'its signal was aborted') }
 }

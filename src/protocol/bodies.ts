@@ -17,7 +17,7 @@ type Without<M, Field> = { [K in keyof M as K extends Field ? never : K]: M[K] }
 /** A message that carries a value, with the value itself where the header will stand. */
 export type Carrying<M> = M extends { readonly type: 'run' | 'call' }
   ? Without<M, 'input'> & { readonly input: Encoded | Source }
-  : M extends { readonly type: 'settled' | 'done' | 'fail' }
+  : M extends { readonly type: 'settled' | 'done' | 'fail' | 'may-retry' | 'rpc' | 'rpc-result' | 'items' }
     ? Without<M, 'value'> & { readonly value: Encoded | Source }
     : never
 
@@ -127,8 +127,12 @@ function announcedBy(message: Up | Down): { run: string; header: ValueHeader } |
       return { run: message.run, header: message.input }
     case 'done':
     case 'fail':
+    case 'rpc':
+    case 'items':
       return { run: message.run, header: message.value }
     case 'settled':
+    case 'may-retry':
+    case 'rpc-result':
       return message.value && { run: message.run, header: message.value }
     default:
       return undefined

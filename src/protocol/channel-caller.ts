@@ -1,14 +1,25 @@
 import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule, TaskSite } from '../core/caller.ts'
 import { CowaitError, UsageError } from '../core/errors.ts'
 import type { TaskRef } from '../core/events.ts'
+import type { LineMessage } from '../core/line.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Channel } from './channel.ts'
-import type { Both, Down, Up } from './messages.ts'
+import { lineOf, sendLine } from './line-frames.ts'
+import type { Both, Down, LineFrame, Up } from './messages.ts'
+import { Turns } from './turns.ts'
 import type { IncomingValue } from './values.ts'
 
 /** What a supervisor says to a caller. */
-export type CallerAnswer = Extract<Down, { type: 'status' | 'settled' | 'granted' | 'refused' }>
+export type CallerAnswer =
+  | Extract<Down, { type: 'status' | 'settled' | 'granted' | 'refused' | 'may-retry' | 'watched' | 'event' }>
+  | LineFrame
+
+interface OpenCall {
+  readonly listener: CallListener
+  /** What came for it, in order. */
+  readonly turns: Turns
+}
 
 export interface ChannelCallerOptions {
   readonly channel: Channel<Down | Both, Up | Both>
@@ -22,7 +33,7 @@ export interface ChannelCallerOptions {
 /** Carries calls over a channel to a supervisor. When the channel ends, every open call fails, and so does every later one. */
 export class ChannelCaller implements Caller {
   readonly #options: ChannelCallerOptions
-  readonly #open = new Map<string, CallListener>()
+  readonly #open = new Map<string, OpenCall>()
   /** Calls that have not left this process, with the cancel that must not overtake them. */
   readonly #leaving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
   readonly #wanted = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
@@ -36,7 +47,7 @@ export class ChannelCaller implements Caller {
 
   call(request: CallRequest, listener: CallListener): void {
     if (this.#lost) return fail(request.id, listener, this.#lost)
-    this.#open.set(request.id, listener)
+    this.#open.set(request.id, { listener, turns: new Turns() })
     void this.#send(request).catch((error: unknown) => {
       if (this.#open.delete(request.id)) refuse(request.id, listener, error as Error)
     })
@@ -70,16 +81,43 @@ export class ChannelCaller implements Caller {
     }
   }
 
+  line(id: string, message: LineMessage): void {
+    const { bodies, run } = this.#options
+    if (this.#open.has(id)) sendLine(bodies, { run, child: id }, message)
+  }
+
+  watch(id: string, tree: boolean): void {
+    const { channel, run } = this.#options
+    channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
+  }
+
   /** A frame that concerns a call, or a place under a limit. */
   receive(message: CallerAnswer, value: IncomingValue | undefined): void {
     if (message.type === 'granted' || message.type === 'refused') return this.#answer(message)
-    const listener = this.#open.get(message.child)
-    if (!listener) return
-    if (message.type === 'status') return listener.status(message.status, message.attempt)
-    void this.#settle(message, value?.read(), listener)
+    const open = message.child === undefined ? undefined : this.#open.get(message.child)
+    if (!open) return
+    const { listener, turns } = open
+    switch (message.type) {
+      case 'status':
+        return turns.add(undefined, () => listener.status(message.status, message.attempt))
+      case 'settled':
+        return turns.add(
+          value?.read(),
+          (received) => this.#settle(message, received, listener),
+          (fault) => this.#open.delete(message.child) && fail(message.child, listener, fault),
+        )
+      case 'may-retry':
+        return turns.add(value?.read(), (received) => void this.#askRetry(message, received, listener))
+      case 'event':
+        return listener.event(message.event)
+      case 'watched':
+        return listener.event(undefined)
+      default:
+        return turns.add(value?.read(), (received) => listener.line(lineOf(message, received)))
+    }
   }
 
-  async #send({ id, task, input, options, shield }: CallRequest): Promise<void> {
+  async #send({ id, task, input, options, shield, handlers, isExternal }: CallRequest): Promise<void> {
     const { bodies, run, moduleOf } = this.#options
     const leaving: { cancel?: { reason: CancelReason; kill: boolean } } = {}
     this.#leaving.set(id, leaving)
@@ -89,23 +127,37 @@ export class ChannelCaller implements Caller {
     } finally {
       this.#leaving.delete(id)
     }
-    const sent = bodies.sendValue({ type: 'call', run, child: id, task: ref, options, ...(shield ? { shield } : {}), input })
+    const sent = bodies.sendValue({
+      type: 'call',
+      run,
+      child: id,
+      task: ref,
+      options,
+      ...(shield ? { shield } : {}),
+      ...(handlers.length > 0 ? { handlers } : {}),
+      ...(isExternal ? { external: true } : {}),
+      input,
+    })
     if (leaving.cancel) this.cancel(id, leaving.cancel.reason, leaving.cancel.kill)
     const fault = await sent
     if (fault) throw fault
   }
 
-  async #settle(message: Extract<Down, { type: 'settled' }>, value: Promise<Encoded> | undefined, listener: CallListener): Promise<void> {
-    const { child, status, attempt, error } = message
-    try {
-      const received = await value
-      this.#open.delete(child)
-      if (status === 'done' && received) listener.settled({ status, output: received }, attempt)
-      else if (status !== 'done' && error) listener.settled({ status, error, ...(received ? { value: received } : {}) }, attempt)
-      else fail(child, listener, new Error('the supervisor sent an end without an outcome'))
-    } catch (fault) {
-      if (this.#open.delete(child)) fail(child, listener, fault as Error)
-    }
+  #settle({ child, status, attempt, error }: Extract<Down, { type: 'settled' }>, value: Encoded | undefined, listener: CallListener): void {
+    if (!this.#open.delete(child)) return
+    if (status === 'done' && value) listener.settled({ status, output: value }, attempt)
+    else if (status !== 'done' && error) listener.settled({ status, error, ...(value ? { value } : {}) }, attempt)
+    else fail(child, listener, new Error('the supervisor sent an end without an outcome'))
+  }
+
+  async #askRetry(
+    { child, attempt, error }: Extract<Down, { type: 'may-retry' }>,
+    value: Encoded | undefined,
+    listener: CallListener,
+  ): Promise<void> {
+    const { channel, run } = this.#options
+    const again = await listener.mayRetry({ status: 'failed', error, ...(value ? { value } : {}) }, attempt)
+    channel.send({ type: 'retry', run, child, attempt, again })
   }
 
   #answer(message: Extract<Down, { type: 'granted' | 'refused' }>): void {
@@ -120,7 +172,7 @@ export class ChannelCaller implements Caller {
     for (const { reject } of this.#wanted.values()) reject(new Error(`the supervisor cannot be reached any more (${fault.message})`))
     this.#wanted.clear()
     this.#lost = fault
-    for (const [id, listener] of this.#open) fail(id, listener, fault)
+    for (const [id, { listener }] of this.#open) fail(id, listener, fault)
     this.#open.clear()
   }
 }

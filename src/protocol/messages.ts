@@ -39,6 +39,8 @@ export type Down =
       readonly env: Readonly<Record<string, string>>
       /** Printed back on the output once everything that the run printed is out: `\x1e{"flush":"..."}`. */
       readonly flush: string
+      /** The methods that the caller offers to the run. */ readonly handlers?: readonly string[]
+      /** The caller cannot be asked whether to retry: the task's own `when` decides, by `retryable`. */ readonly decides?: boolean
       readonly input: ValueHeader
     }
   /** To a worker: its run is cancelled. */
@@ -55,13 +57,25 @@ export type Down =
       readonly error?: ErrorSummary
       readonly value?: ValueHeader
     }
+  /** An attempt of a child has failed, and its caller decides whether there is another one; answered by `retry`. */
+  | {
+      readonly type: 'may-retry'
+      readonly run: string
+      readonly child: string
+      readonly attempt: number
+      readonly error: ErrorSummary
+      readonly value?: ValueHeader
+    }
+  /** To who watches a child: everything that had happened before `watch` is told. */
+  | { readonly type: 'watched'; readonly run: string; readonly child: string }
   /** `done` or `fail` has arrived: the worker may leave. */
   | { readonly type: 'accepted'; readonly run: string }
   /** A place under a named limit, for who asked for it. */
   | { readonly type: 'granted'; readonly run: string; readonly request: number }
   | { readonly type: 'ping' }
-  /** To a client that follows. */
-  | { readonly type: 'event'; readonly event: RunEvent }
+  /** To a client that follows; with `child` to the caller that watches that run. */
+  | { readonly type: 'event'; readonly child?: string; readonly event: RunEvent }
+  | LineFrame
   | {
       readonly type: 'runs'
       readonly request: number
@@ -87,10 +101,17 @@ export type Up =
       readonly task: TaskRef
       readonly options: RunOptions
       /** Survives the cancelling of its caller. */ readonly shield?: boolean
+      /** The methods that the caller offers to the run. */ readonly handlers?: readonly string[]
+      /** `options` are without those of the task's definition, which the caller does not know. */ readonly external?: boolean
       readonly input: ValueHeader
     }
   /** Asks for the end of a child; `kill` does without grace. */
   | { readonly type: 'cancel'; readonly run: string; readonly child: string; readonly reason: CancelReason; readonly kill?: boolean }
+  /** Answers `may-retry`. */
+  | { readonly type: 'retry'; readonly run: string; readonly child: string; readonly attempt: number; readonly again: boolean }
+  /** Asks for the events of a child; `tree`: and of everything below it. */
+  | { readonly type: 'watch'; readonly run: string; readonly child: string; readonly tree?: boolean }
+  | LineFrame
   | { readonly type: 'progress'; readonly run: string; readonly value: number; readonly total?: number; readonly message?: string }
   | { readonly type: 'done'; readonly run: string; readonly value: ValueHeader }
   /** `error` is for people and decisions, `value` is the error itself. */
@@ -117,6 +138,45 @@ export type Up =
   | { readonly type: 'follow'; /** All runs, or the run tree below one. */ readonly run?: string }
   | { readonly type: 'list'; readonly request: number }
   | { readonly type: 'end'; /** Cancel everything that this client started. */ readonly reason: CancelReason }
+
+/**
+ * The line between a run and its caller, both ways. `run` is the run of this end of the channel (or a client's id); with `child` the
+ * frame is between it and that child, without between it and its caller. Who asks numbers its calls from 1; 0 is what a run yields.
+ */
+export type LineFrame =
+  /** Calls a method of the other end; the value is the list of arguments. */
+  | {
+      readonly type: 'rpc'
+      readonly run: string
+      readonly child?: string
+      readonly call: number
+      readonly method: string
+      readonly value: ValueHeader
+    }
+  /** The method gives a stream: `items` as they are wanted, then `rpc-result`. */
+  | { readonly type: 'rpc-stream'; readonly run: string; readonly child?: string; readonly call: number }
+  | {
+      readonly type: 'rpc-result'
+      readonly run: string
+      readonly child?: string
+      readonly call: number
+      readonly status: 'done' | 'failed'
+      readonly error?: ErrorSummary
+      readonly value?: ValueHeader
+    }
+  /** Items of a stream; the value is the list of them. */
+  | {
+      readonly type: 'items'
+      readonly run: string
+      readonly child?: string
+      readonly call: number
+      readonly count: number
+      readonly value: ValueHeader
+    }
+  /** The reader takes so many items more. */
+  | { readonly type: 'want'; readonly run: string; readonly child?: string; readonly call: number; readonly items: number }
+  /** The reader of a method's stream has left. */
+  | { readonly type: 'leave'; readonly run: string; readonly child?: string; readonly call: number }
 
 /** Both ways. */
 export type Both =

@@ -23,7 +23,7 @@ import {
   type Check,
 } from './checks.ts'
 import type { RawMessage } from './frames.ts'
-import type { Both, Down, RunListing, Up } from './messages.ts'
+import type { Both, Down, LineFrame, RunListing, Up } from './messages.ts'
 import { parseEvent } from './parse-event.ts'
 import { cancelReason, errorSummary, outcome, status, taskRef, valueHeader } from './parse-shared.ts'
 
@@ -51,13 +51,53 @@ const newRun: Check<string> = (value, field) => {
   return refuse(field, 'a DNS label that begins with a letter, of at most 63 characters,', value)
 }
 
+/** A caller with more methods than this would fill a frame with their names. */
+const MAX_METHODS = 1_000
+const listOfLabels = list(label)
+
+const methodNames: Check<readonly string[]> = (value, field) => {
+  const names = listOfLabels(value, field)
+  return names.length <= MAX_METHODS ? names : refuse(field, `a list of at most ${MAX_METHODS} names`, names)
+}
+
 const both: Shapes<Both> = {
   chunk: object<Message<Both, 'chunk'>>({ type: oneOf('chunk'), run: id, stream: count, end: boolean, error: optional(upTo(4096)) }),
   credit: object<Message<Both, 'credit'>>({ type: oneOf('credit'), run: id, stream: count, bytes: count }),
   stop: object<Message<Both, 'stop'>>({ type: oneOf('stop'), run: id, stream: count }),
 }
 
-const up: Shapes<Up> = {
+const line: Shapes<LineFrame> = {
+  rpc: object<Message<LineFrame, 'rpc'>>({
+    type: oneOf('rpc'),
+    run: id,
+    child: optional(id),
+    call: count,
+    method: label,
+    value: valueHeader,
+  }),
+  'rpc-stream': object<Message<LineFrame, 'rpc-stream'>>({ type: oneOf('rpc-stream'), run: id, child: optional(id), call: count }),
+  'rpc-result': object<Message<LineFrame, 'rpc-result'>>({
+    type: oneOf('rpc-result'),
+    run: id,
+    child: optional(id),
+    call: count,
+    status: oneOf('done', 'failed'),
+    error: optional(errorSummary),
+    value: optional(valueHeader),
+  }),
+  items: object<Message<LineFrame, 'items'>>({
+    type: oneOf('items'),
+    run: id,
+    child: optional(id),
+    call: count,
+    count,
+    value: valueHeader,
+  }),
+  want: object<Message<LineFrame, 'want'>>({ type: oneOf('want'), run: id, child: optional(id), call: count, items: count }),
+  leave: object<Message<LineFrame, 'leave'>>({ type: oneOf('leave'), run: id, child: optional(id), call: count }),
+}
+
+const up: Shapes<Exclude<Up, LineFrame>> = {
   hello: object<Message<Up, 'hello'>>({
     type: oneOf('hello'),
     protocol: count,
@@ -72,9 +112,13 @@ const up: Shapes<Up> = {
     task: taskRef,
     options: runOptions,
     shield: optional(boolean),
+    handlers: optional(methodNames),
+    external: optional(boolean),
     input: valueHeader,
   }),
   cancel: object<Message<Up, 'cancel'>>({ type: oneOf('cancel'), run: id, child: id, reason: cancelReason, kill: optional(boolean) }),
+  retry: object<Message<Up, 'retry'>>({ type: oneOf('retry'), run: id, child: id, attempt: count, again: boolean }),
+  watch: object<Message<Up, 'watch'>>({ type: oneOf('watch'), run: id, child: id, tree: optional(boolean) }),
   progress: object<Message<Up, 'progress'>>({
     type: oneOf('progress'),
     run: id,
@@ -111,7 +155,7 @@ const listing: Check<RunListing> = object<RunListing>({
   startedAt: optional(number),
 })
 
-const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
+const down: Shapes<Exclude<Down, { readonly type: 'event' } | LineFrame>> = {
   welcome: object<Message<Down, 'welcome'>>({ type: oneOf('welcome'), protocol: count, worker: id, leaseMs: count }),
   run: object<Message<Down, 'run'>>({
     type: oneOf('run'),
@@ -123,6 +167,8 @@ const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
     code: object<Message<Down, 'run'>['code']>({ path: text, cwd: text, hash: text }),
     env: recordOf(text),
     flush: text,
+    handlers: optional(methodNames),
+    decides: optional(boolean),
     input: valueHeader,
   }),
   cancel: object<Message<Down, 'cancel'>>({ type: oneOf('cancel'), run: id, reason: cancelReason, graceMs: number }),
@@ -136,6 +182,15 @@ const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
     error: optional(errorSummary),
     value: optional(valueHeader),
   }),
+  'may-retry': object<Message<Down, 'may-retry'>>({
+    type: oneOf('may-retry'),
+    run: id,
+    child: id,
+    attempt: count,
+    error: errorSummary,
+    value: optional(valueHeader),
+  }),
+  watched: object<Message<Down, 'watched'>>({ type: oneOf('watched'), run: id, child: id }),
   accepted: object<Message<Down, 'accepted'>>({ type: oneOf('accepted'), run: id }),
   granted: object<Message<Down, 'granted'>>({ type: oneOf('granted'), run: id, request: count }),
   ping: object<Message<Down, 'ping'>>({ type: oneOf('ping') }),
@@ -149,12 +204,13 @@ const down: Shapes<Exclude<Down, { readonly type: 'event' }>> = {
 }
 
 const event: Check<Message<Down, 'event'> | undefined> = (value) => {
-  const parsed = parseEvent((value as RawMessage)['event'], 'event')
-  return parsed && { type: 'event', event: parsed }
+  const { event: told, child } = value as RawMessage & { readonly event?: unknown; readonly child?: unknown }
+  const parsed = parseEvent(told, 'event')
+  return parsed && { type: 'event', event: parsed, ...(child === undefined ? {} : { child: id(child, 'child') }) }
 }
 
-const allUp: Readonly<Record<string, Check<Up | Both | undefined>>> = { ...both, ...up }
-const allDown: Readonly<Record<string, Check<Down | Both | undefined>>> = { ...both, ...down, event }
+const allUp: Readonly<Record<string, Check<Up | Both | undefined>>> = { ...both, ...line, ...up }
+const allDown: Readonly<Record<string, Check<Down | Both | undefined>>> = { ...both, ...line, ...down, event }
 
 /** A message from a worker or a client. Undefined: its type is unknown and it is to be ignored. Throws a `ProtocolError`. */
 export function parseUp(raw: RawMessage): Up | Both | undefined {

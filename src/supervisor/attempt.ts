@@ -2,21 +2,21 @@
 import { randomBytes } from 'node:crypto'
 import type { CancelReason } from '../core/caller.ts'
 import type { Engine, Exit, Worker, WorkerSpec } from '../core/engine.ts'
-import type { ErrorSummary } from '../core/events.ts'
+import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { TreeRef } from '../core/tree.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
-import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import { bounded } from './bounded.ts'
-import { deliver } from './deliver.ts'
+import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
 import { lostError } from './endings.ts'
 import { Printed } from './printed.ts'
 import type { LimitMessage } from './limits.ts'
 import type { Owner } from './owner.ts'
-import type { Spool } from './spool.ts'
+import type { Spool, StoredValue } from './spool.ts'
 import { startError } from './start-error.ts'
 import type { AttemptOutcome, PlainEvent, RunRecord, Settlement } from './tree-messages.ts'
 
@@ -28,10 +28,13 @@ const leaveMs = 2_000
 const terminateMs = 300
 /** For what is still on its way when a worker has ended: the rest of its channel and output. */
 const restMs = 1_000
+/** A caller that is this far behind misses log lines of what it watches. */
+const maxBehindBytes = 8 * 1024 * 1024
 /** For an engine to make a worker gone. */
 const removeMs = 20_000
 
-export type CallerMessage = Extract<Up, { type: 'call' | 'cancel' }>
+/** What a caller says of its runs. */
+export type CallerMessage = Extract<Up, { type: 'call' | 'cancel' | 'retry' | 'watch' }> | LineFrame
 
 export interface AttemptContext {
   readonly engine: Engine
@@ -47,6 +50,10 @@ export interface AttemptContext {
   gone(run: RunRecord): void
   /** A frame in which the worker acts as a caller. */
   asCaller(run: RunRecord, message: CallerMessage, value: IncomingValue | undefined): void
+  /** What the run says to its caller. */
+  asRun(run: RunRecord, frame: LineFrame, value: IncomingValue | undefined): void
+  /** Resolves when everything that the run said has been passed on. */
+  routed(run: RunRecord): Promise<void>
   /** A frame about a named limit; `send` answers it. */
   limit(run: RunRecord, message: LimitMessage, send: (message: Down) => void): void
 }
@@ -105,6 +112,27 @@ export class Attempt implements Owner {
     if (this.#bodies) deliver(this.#bodies, this.#run.id, child, settlement)
   }
 
+  line(child: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {
+    if (this.#bodies) deliverLine(this.#bodies, { run: this.#run.id, child: child.id }, frame, value)
+    else void value?.release()
+  }
+
+  mayRetry(child: RunRecord, error: ErrorSummary, value: StoredValue | undefined): void {
+    if (this.#bodies) deliverQuestion(this.#bodies, this.#run.id, child, error, value)
+  }
+
+  tell(child: string, event: RunEvent | undefined): void {
+    const channel = this.#channel
+    if (!channel || (event?.type === 'log' && channel.bufferedBytes > maxBehindBytes)) return
+    channel.send(event ? { type: 'event', child, event } : { type: 'watched', run: this.#run.id, child })
+  }
+
+  /** What the run's caller says over the line. */
+  toRun(frame: LineFrame, value: StoredValue | undefined): void {
+    if (this.#bodies) deliverLine(this.#bodies, { run: this.#run.id }, frame, value)
+    else void value?.release()
+  }
+
   async #start(): Promise<Worker | undefined> {
     const { engine, spec } = this.#context
     const signal = this.#starting.signal
@@ -140,6 +168,7 @@ export class Attempt implements Owner {
 
   async #letLeave(worker: Worker, channel: Channel<Up | Both, Down | Both>, outcome: AttemptOutcome): Promise<void> {
     await bounded(this.#printed!.flushed(this.#flushToken), restMs)
+    await this.#context.routed(this.#run)
     channel.send({ type: 'accepted', run: this.#run.id })
     this.#context.ended(this.#run, outcome)
     await bounded(worker.exited, leaveMs)
@@ -187,6 +216,16 @@ export class Attempt implements Owner {
         return void this.#takeAnswer(message, value)
       case 'call':
       case 'cancel':
+      case 'retry':
+      case 'watch':
+        return this.#context.asCaller(this.#run, message, value)
+      case 'rpc':
+      case 'rpc-stream':
+      case 'rpc-result':
+      case 'items':
+      case 'want':
+      case 'leave':
+        if (message.child === undefined) return this.#context.asRun(this.#run, message, value)
         return this.#context.asCaller(this.#run, message, value)
       case 'acquire':
       case 'release':
@@ -207,7 +246,7 @@ export class Attempt implements Owner {
       throw new ProtocolError(
         `The worker speaks protocol ${hello.protocol}, this supervisor speaks ${PROTOCOL_VERSION}: use one version of cowait on both sides.`,
       )
-    const { id, key, attempt, task, name, options, input } = this.#run
+    const { id, key, attempt, task, name, options, handlers, decides, input } = this.#run
     const { path, cwd, hash } = this.#code!
     const sent = this.#bodies!.sendValue({
       type: 'run',
@@ -219,6 +258,8 @@ export class Attempt implements Owner {
       code: { path, cwd, hash },
       env: options.env ?? {},
       flush: this.#flushToken,
+      ...(handlers.length > 0 ? { handlers } : {}),
+      ...(decides && options.retry?.ask ? { decides } : {}),
       input,
     })
     void sent.then((fault) => fault && this.#channel?.fail(fault))
@@ -231,10 +272,18 @@ export class Attempt implements Owner {
       const value = await incoming.readInto(this.#context.spool.sink(message.value))
       if (message.type === 'done') this.#outcome = { type: 'done', value }
       else this.#outcome = { type: 'failed', error: message.error, value, retryable: message.retryable }
-      this.#markAnswered()
     } catch (error) {
-      this.#channel?.fail(error as Error)
+      this.#isAnswering = false
+      // The worker went in the middle of its answer: how it ended says more.
+      if (error instanceof ProtocolError) return
+      const { error: summary } = startError(this.#run, error)
+      this.#outcome = {
+        type: 'lost',
+        error: { ...summary, message: `${this.#run.id} answered, but ${(error as Error).message}` },
+        retryable: false,
+      }
     }
+    this.#markAnswered()
   }
 
   /** A worker that cannot be made gone is told of, and found again by the next sweep; it must not hang its run. */

@@ -1,11 +1,14 @@
 /** A call becomes a child run; its cancel finds it; its events carry what people may see of its values. */
 import type { CancelReason } from '../core/caller.ts'
+import { CowaitError } from '../core/errors.ts'
+import { encode } from '../core/values/encode.ts'
+import type { RunOptions } from '../core/options.ts'
+import { mergeRunOptions } from '../core/resolve-options.ts'
 import type { Up } from '../protocol/messages.ts'
 import type { IncomingValue } from '../protocol/values.ts'
-import type { CallerMessage } from './attempt.ts'
 import type { CreatedEvent, SettledEvent } from './event-log.ts'
 import { callKey } from './key.ts'
-import type { Spool, StoredValue } from './spool.ts'
+import { StoredValue, type Spool } from './spool.ts'
 import type { NewRun, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
 
 export interface CallsContext {
@@ -14,6 +17,8 @@ export interface CallsContext {
   treeHash(): Promise<string>
   /** Adds what the supervisor's own settings say. */
   complete(call: Omit<NewRun, 'engine'>): NewRun
+  /** What the definition of a task says, for a caller who does not know it. */
+  describe(task: NewRun['task']): Promise<RunOptions>
   apply(message: TreeMessage): void
 }
 
@@ -27,6 +32,7 @@ export interface CallerIdentity {
 const rememberedKeys = 10_000
 
 type CallMessage = Extract<Up, { type: 'call' }>
+type CancelMessage = Extract<Up, { type: 'cancel' }>
 
 export class Calls {
   readonly #context: CallsContext
@@ -40,14 +46,14 @@ export class Calls {
   }
 
   /** Takes a caller's frame. What breaks the protocol is thrown as a `ProtocolError`, for the caller's own channel to end on. */
-  accept(identity: CallerIdentity, message: CallerMessage, value: IncomingValue | undefined): void {
+  accept(identity: CallerIdentity, message: CallMessage | CancelMessage, value: IncomingValue | undefined): void {
     if (message.type === 'cancel') return this.cancel(message.child, message.reason, message.kill ?? false, identity)
-    if (value) void this.#receive(identity, message, value.readInto(this.#context.spool.sink(value.header)))
+    if (value) void this.#receive(identity, message, value.readInto(this.#context.spool.sink(value.header)), message.external ?? false)
   }
 
   /** The host's own call. */
   async start(identity: CallerIdentity, call: Omit<CallMessage, 'type' | 'run' | 'input'>, input: StoredValue): Promise<void> {
-    await this.#receive(identity, call, Promise.resolve(input))
+    await this.#receive(identity, call, Promise.resolve(input), true)
   }
 
   /** `identity` is left out by who may cancel any run: a client. */
@@ -63,22 +69,46 @@ export class Calls {
     identity: CallerIdentity,
     call: Omit<CallMessage, 'type' | 'run' | 'input'>,
     arriving: Promise<StoredValue>,
+    /** The caller cannot be asked about retries: it does not know the task, or is no task itself. */
+    decides: boolean,
   ): Promise<void> {
-    const { child, task, options, shield = false } = call
+    const { child, task, shield = false, handlers = [] } = call
     const { runs, apply, complete } = this.#context
-    if (runs.has(child) || this.#arriving.has(child)) return
+    if (runs.has(child) || this.#arriving.has(child))
+      return void arriving.then(
+        (input) => input.release(),
+        () => undefined,
+      )
     const state: { cancel?: { reason: CancelReason; kill: boolean } } = {}
     this.#arriving.set(child, state)
     try {
       const input = await arriving
+      const options = call.external ? mergeRunOptions(await this.#context.describe(task), call.options) : call.options
       const key = await this.#keyOf(identity, task, input)
       apply({
         type: 'call',
-        run: complete({ ...identity, id: child, task, name: options.name ?? nameOf(task), options, shield, key, input }),
+        run: complete({ ...identity, id: child, task, name: options.name ?? nameOf(task), options, shield, handlers, decides, key, input }),
       })
       if (state.cancel) apply({ type: 'cancel', run: child, ...state.cancel })
-    } catch {
-      // The caller's channel ended while its input was under way: nobody is left to hear of the call.
+    } catch (error) {
+      // A full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
+      const { name, message } = error as Error
+      const code = error instanceof CowaitError ? error.code : 'ENGINE'
+      const refused = { code, name, message: `${child} was not started: ${message}`, path: [{ id: child, task: nameOf(task) }] }
+      const options = call.options
+      const run = {
+        ...identity,
+        id: child,
+        task,
+        name: options.name ?? nameOf(task),
+        options,
+        shield,
+        handlers,
+        decides,
+        key: '',
+        input: StoredValue.of(encode({})),
+      }
+      apply({ type: 'call', run: complete(run), refused })
     } finally {
       this.#arriving.delete(child)
     }

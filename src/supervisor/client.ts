@@ -3,16 +3,18 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
 import { ProtocolError } from '../core/errors.ts'
-import type { RunEvent } from '../core/events.ts'
+import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
-import { PROTOCOL_VERSION, type Both, type Down, type RunListing, type Up } from '../protocol/messages.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type RunListing, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import type { Calls } from './calls.ts'
-import { deliver } from './deliver.ts'
+import type { CallerFrames } from './caller-frames.ts'
+import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
 import type { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
+import type { StoredValue } from './spool.ts'
 import type { RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
 
 /** A follower that is this far behind misses log lines, and is told how many. */
@@ -20,6 +22,7 @@ const maxBehindBytes = 8 * 1024 * 1024
 
 export interface ClientContext {
   readonly calls: Calls
+  readonly frames: CallerFrames
   readonly limits: Limits
   readonly runs: ReadonlyMap<string, RunRecord>
   apply(message: TreeMessage): void
@@ -58,6 +61,19 @@ export class Client implements Owner {
     deliver(this.#bodies, this.id, run, settlement)
   }
 
+  line(run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {
+    deliverLine(this.#bodies, { run: this.id, child: run.id }, frame, value)
+  }
+
+  mayRetry(run: RunRecord, error: ErrorSummary, value: StoredValue | undefined): void {
+    deliverQuestion(this.#bodies, this.id, run, error, value)
+  }
+
+  tell(child: string, event: RunEvent | undefined): void {
+    if (event?.type === 'log' && this.#channel.bufferedBytes > maxBehindBytes) return
+    this.#channel.send(event ? { type: 'event', child, event } : { type: 'watched', run: this.id, child })
+  }
+
   #receive(message: Up, value: IncomingValue | undefined): void {
     switch (message.type) {
       case 'hello':
@@ -65,7 +81,15 @@ export class Client implements Owner {
           throw new ProtocolError(`The client speaks protocol ${message.protocol}, this supervisor speaks ${PROTOCOL_VERSION}.`)
         return
       case 'call':
-        return this.#context.calls.accept({ client: this.id, parent: null }, message, value)
+      case 'retry':
+      case 'watch':
+      case 'rpc':
+      case 'rpc-stream':
+      case 'rpc-result':
+      case 'items':
+      case 'want':
+      case 'leave':
+        return this.#context.frames.accept({ client: this.id, parent: null }, this, message, value)
       case 'cancel':
         return this.#context.calls.cancel(message.child, message.reason, message.kill ?? false)
       case 'acquire':

@@ -9,21 +9,25 @@ import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
 import type { Engine } from '../core/engine.ts'
-import type { RunEvent } from '../core/events.ts'
+import type { RunEvent, TaskRef } from '../core/events.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Tree, TreeRef } from '../core/tree.ts'
+import type { LineFrame } from '../protocol/messages.ts'
 import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { Calls } from './calls.ts'
+import { CallerFrames } from './caller-frames.ts'
 import { Client } from './client.ts'
 import { EventLog } from './event-log.ts'
 import { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
-import { Spool } from './spool.ts'
+import { Route, type LineEnd } from './route.ts'
+import { Spool, type StoredValue } from './spool.ts'
 import { startError } from './start-error.ts'
 import { RunTree } from './tree.ts'
 import type { Effect, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
+import { Watches } from './watches.ts'
 import { workerSpec } from './worker-spec.ts'
 
 export interface SupervisorOptions {
@@ -43,6 +47,8 @@ export interface SupervisorOptions {
   readonly defaults?: RunOptions
   /** What a run tree may grow to; see `defaultCeilings`. */
   readonly limits?: Partial<Ceilings>
+  /** What a task's definition says, for calls by who does not know it: `external()`. */
+  readonly describe?: (task: TaskRef) => Promise<RunOptions>
   readonly clock?: () => number
 }
 
@@ -59,6 +65,8 @@ export class Supervisor {
   readonly #events: EventLog
   readonly #spool: Spool
   readonly #calls: Calls
+  readonly #route: Route
+  readonly #frames: CallerFrames
   readonly #limits: Limits
   readonly #owners = new Map<string, Owner>()
   readonly #attempts = new Map<string, Attempt>()
@@ -89,8 +97,19 @@ export class Supervisor {
         const merged = mergeRunOptions(options.defaults ?? {}, mergeRunOptions(base, given))
         return { ...call, options: merged, engine: merged.engine ?? options.engine }
       },
+      describe: (task) => options.describe?.(task) ?? Promise.resolve({}),
       apply: (message) => this.#apply(message),
     })
+    const { runs } = this.#tree
+    const watches = new Watches(runs)
+    this.#events.subscribe((event) => watches.receive(event))
+    this.#route = new Route({
+      spool: this.#spool,
+      runs,
+      hasCaller: (run) => this.#ownerOf(run) !== undefined && (run.parent === null || runs.get(run.parent)?.phase === 'running'),
+      deliver: (end, run, frame, value) => this.#deliver(end, run, frame, value),
+    })
+    this.#frames = new CallerFrames({ calls: this.#calls, route: this.#route, watches, runs, apply: (message) => this.#apply(message) })
   }
 
   /** Hears of everything that happens from now on. Answers how to stop listening. */
@@ -102,6 +121,7 @@ export class Supervisor {
   connect(stream: Duplex): void {
     const client = new Client(stream, {
       calls: this.#calls,
+      frames: this.#frames,
       limits: this.#limits,
       runs: this.#tree.runs,
       apply: (message) => this.#apply(message),
@@ -116,9 +136,9 @@ export class Supervisor {
   }
 
   /** The host's own code as an owner of root runs. */
-  attach(id: string, owner: Owner): Calls {
+  attach(id: string, owner: Owner): { readonly calls: Calls; readonly route: Route } {
     this.#owners.set(id, owner)
-    return this.#calls
+    return { calls: this.#calls, route: this.#route }
   }
 
   /** How many runs there are of which anything is left. */
@@ -172,6 +192,10 @@ export class Supervisor {
         return this.#setTimer(run, effect.timer, effect.ms)
       case 'clear-timer':
         return this.#clearTimer(run, effect.timer)
+      case 'ask-retry':
+        return this.#ownerOf(run)?.mayRetry(run, effect.error, effect.value)
+      case 'release':
+        return void effect.value.release()
       case 'settle':
         return this.#settle(run, effect.settlement)
       case 'removed':
@@ -216,14 +240,21 @@ export class Supervisor {
       running: (run) => this.#apply({ type: 'running', run: run.id }),
       ended: (run, outcome) => {
         this.#limits.end(run.id)
+        this.#route.ended(run)
         this.#apply({ type: 'attempt-ended', run: run.id, outcome })
       },
       gone: (run) => {
         this.#attempts.delete(run.id)
         this.#limits.end(run.id)
+        this.#route.ended(run)
         this.#apply({ type: 'worker-gone', run: run.id })
       },
-      asCaller: (run, message, value) => this.#calls.accept({ parent: run.id, client: run.client }, message, value),
+      asCaller: (run, message, value) => {
+        const owner = this.#attempts.get(run.id)
+        if (owner) this.#frames.accept({ parent: run.id, client: run.client }, owner, message, value)
+      },
+      asRun: (run, frame, value) => this.#route.pass('run', run, frame, value),
+      routed: (run) => this.#route.idle(run),
       limit: (run, message, send) => this.#limits.receive({ holder: run.id, client: run.client, send }, message),
     }
   }
@@ -254,6 +285,14 @@ export class Supervisor {
 
   #ownerOf(run: RunRecord): Owner | undefined {
     return run.parent === null ? this.#owners.get(run.client) : this.#attempts.get(run.parent)
+  }
+
+  #deliver(end: LineEnd, run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {
+    const owner = end === 'caller' ? this.#ownerOf(run) : undefined
+    const attempt = end === 'run' ? this.#attempts.get(run.id) : undefined
+    if (owner) owner.line(run, frame, value)
+    else if (attempt) attempt.toRun(frame, value)
+    else void value?.release()
   }
 
   #settle(run: RunRecord, settlement: Settlement): void {

@@ -16,6 +16,10 @@ export interface NewRun {
   readonly engine: string
   readonly options: RunOptions
   readonly shield: boolean
+  /** The methods that its caller offers. */
+  readonly handlers: readonly string[]
+  /** The task's own `when` decides about retries: its caller cannot be asked. */
+  readonly decides: boolean
   readonly key: string
   readonly input: StoredValue
 }
@@ -27,9 +31,11 @@ export interface RunRecord extends NewRun {
   /** When its function started, in its last attempt. */
   startedAt?: number
   status: Status
-  /** Finer than the status: `pausing` waits for a retry, `closing` has an outcome and waits for children and worker. */
-  phase: 'queued' | 'starting' | 'running' | 'closing' | 'pausing' | 'settled'
+  /** Finer than the status: `asking` waits for its caller to say whether there is another attempt, `pausing` waits for that, `closing` has an outcome and waits for children and worker. */
+  phase: 'queued' | 'starting' | 'running' | 'closing' | 'asking' | 'pausing' | 'settled'
   attempt: number
+  /** Its reader has items of it: it cannot be started again. */
+  hasYielded?: boolean
   /** Children of which something is left. */
   readonly children: Set<string>
   /** How many of them have not settled. */
@@ -55,9 +61,12 @@ export type Settlement =
   | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorSummary; readonly value?: StoredValue }
 
 export type TreeMessage =
-  | { readonly type: 'call'; readonly run: NewRun }
+  /** `refused`: it cannot start, and its caller is told why. */
+  | { readonly type: 'call'; readonly run: NewRun; readonly refused?: ErrorSummary }
   | { readonly type: 'running'; readonly run: string }
   | { readonly type: 'attempt-ended'; readonly run: string; readonly outcome: AttemptOutcome }
+  /** The caller's answer about another attempt. */
+  | { readonly type: 'retry-answer'; readonly run: string; readonly attempt: number; readonly again: boolean }
   /** Nothing is left of the attempt's worker. */
   | { readonly type: 'worker-gone'; readonly run: string }
   | { readonly type: 'cancel'; readonly run: string; readonly reason: CancelReason; readonly kill?: boolean }
@@ -79,5 +88,8 @@ export type Effect =
   | { readonly type: 'set-timer'; readonly run: RunRecord; readonly timer: TimerName; readonly ms: number }
   | { readonly type: 'clear-timer'; readonly run: RunRecord; readonly timer: TimerName }
   | { readonly type: 'settle'; readonly run: RunRecord; readonly settlement: Settlement }
+  | { readonly type: 'ask-retry'; readonly run: RunRecord; readonly error: ErrorSummary; readonly value?: StoredValue }
+  /** Nobody needs the value of an attempt that was not the last. */
+  | { readonly type: 'release'; readonly run: RunRecord; readonly value: StoredValue }
   | { readonly type: 'removed'; readonly run: RunRecord }
   | { readonly type: 'emit'; readonly run: RunRecord; readonly event: PlainEvent }

@@ -47,7 +47,7 @@ export class RunTree {
   }
 
   #step(message: TreeMessage): void {
-    if (message.type === 'call') return this.#create(message.run)
+    if (message.type === 'call') return this.#create(message.run, message.refused)
     if (message.type === 'client-ended') {
       for (const run of this.runs.values())
         if (run.client === message.client && run.parent === null) this.#cancel(run, message.reason, Infinity)
@@ -64,6 +64,8 @@ export class RunTree {
         return this.#workerGone(run)
       case 'cancel':
         return this.#cancel(run, message.reason, message.kill ? 0 : Infinity)
+      case 'retry-answer':
+        return this.#retryAnswered(run, message.attempt, message.again)
       case 'timer':
         return this.#timer(run, message.timer)
       case 'waits':
@@ -74,7 +76,7 @@ export class RunTree {
     }
   }
 
-  #create(call: NewRun): void {
+  #create(call: NewRun, refused?: ErrorSummary): void {
     const parent = call.parent === null ? undefined : this.runs.get(call.parent)
     const run: RunRecord = {
       ...call,
@@ -96,6 +98,10 @@ export class RunTree {
       this.#recount(parent)
     }
     this.#emit(run, 'created')
+    if (refused) {
+      run.outcome = { type: 'lost', error: refused, retryable: false }
+      return this.#settle(run)
+    }
     const refusal = parent && this.#refusal(parent, call.shield)
     if (refusal) {
       run.cancel = { reason: refusal, deadline: this.#now, killed: false }
@@ -239,21 +245,37 @@ export class RunTree {
     const isDone = outcome?.type === 'done' && !run.cancel
     if (!isDone && run.worker === 'live') return
     const error = this.#errorOf(run)
-    if (error && this.#mayRetry(run, error)) return this.#retry(run, error)
-    this.#settle(run)
+    if (!error || !this.#mayRetry(run, error)) return this.#settle(run)
+    if (!run.options.retry?.ask || run.decides) return this.#retry(run, error)
+    if (run.phase !== 'asking') this.#ask(run, error)
   }
 
   #mayRetry(run: RunRecord, error: ErrorSummary): boolean {
     const isTimeout = run.cancel?.reason.code === 'TASK_TIMEOUT'
     if (run.cancel && !isTimeout) return false
     if (run.outcome && 'retryable' in run.outcome && !run.outcome.retryable) return false
-    if (run.parent !== null && this.runs.get(run.parent)?.cancel) return false
+    if (run.hasYielded || (run.parent !== null && this.runs.get(run.parent)?.cancel)) return false
     return run.attempt < (run.options.retry?.attempts ?? 1) && error.code !== 'INVALID_INPUT'
+  }
+
+  #ask(run: RunRecord, error: ErrorSummary): void {
+    run.phase = 'asking'
+    this.#recount(run)
+    const value = run.outcome?.type === 'failed' ? run.outcome.value : undefined
+    this.#effects.push({ type: 'ask-retry', run, error, ...(value ? { value } : {}) })
+  }
+
+  #retryAnswered(run: RunRecord, attempt: number, again: boolean): void {
+    if (run.phase !== 'asking' || run.attempt !== attempt) return
+    const error = this.#errorOf(run)
+    if (again && error && this.#mayRetry(run, error)) this.#retry(run, error)
+    else this.#settle(run)
   }
 
   #retry(run: RunRecord, error: ErrorSummary): void {
     const delayMs = retryDelayMs(run.options.retry, run.attempt, this.#random())
     this.#effects.push({ type: 'emit', run, event: { type: 'retrying', attempt: run.attempt, error, delayMs } })
+    if (run.outcome?.type === 'failed') this.#effects.push({ type: 'release', run, value: run.outcome.value })
     delete run.outcome
     delete run.cancel
     run.phase = 'pausing'

@@ -10,6 +10,8 @@ interface Progress {
 
 interface ContextSources {
   readonly signal: () => AbortSignal
+  readonly state: () => unknown
+  readonly parent: object
   readonly progress: (progress: Progress) => void
 }
 
@@ -26,6 +28,10 @@ export function createContext(run: { run: string; name: string; attempt: number 
       return sources.signal()
     },
     log: createLogger(output, {}),
+    get state() {
+      return sources.state() as undefined
+    },
+    parent: sources.parent,
     progress: coalesced(sources.progress),
   }
 }

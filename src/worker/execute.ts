@@ -1,21 +1,22 @@
 /** One execution: load the task, check the input, call the function, close its scope, answer. */
 import { setImmediate } from 'node:timers/promises'
 import type { CancelReason } from '../core/caller.ts'
-import { TaskCancelledError, TaskFailedError, TaskTimeoutError, ValidationError } from '../core/errors.ts'
-import { encodeError, summarize } from '../core/error-wire.ts'
-import type { ErrorCode, ErrorSummary, TaskRef } from '../core/events.ts'
+import type { TaskBody, TaskDefinition } from '../core/definition.ts'
+import { TaskCancelledError, TaskTimeoutError } from '../core/errors.ts'
+import type { TaskRef } from '../core/events.ts'
 import { runInScope, Scope } from '../core/scope.ts'
-import type { TaskDefinition } from '../core/definition.ts'
+import { refuseInput, validate } from '../core/validate.ts'
 import type { Encoded } from '../core/value.ts'
 import { decode } from '../core/values/decode.ts'
 import { encode } from '../core/values/encode.ts'
-import { validate } from '../core/validate.ts'
 import type { Bodies } from '../protocol/bodies.ts'
 import type { Channel } from '../protocol/channel.ts'
 import type { ChannelCaller } from '../protocol/channel-caller.ts'
 import type { Both, Down, Up } from '../protocol/messages.ts'
 import { createContext } from './create-context.ts'
+import { describeFailure } from './describe-failure.ts'
 import type { Output } from './output.ts'
+import { ParentLine } from './parent-line.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
 
@@ -36,21 +37,27 @@ export class Execution {
   /** Resolves when the function and everything that it started have ended; never rejects. */
   readonly finished: Promise<void>
   readonly scope: Scope
+  readonly line: ParentLine
   readonly #options: ExecutionOptions
   #markFinished!: () => void
   #failFromOutside!: (error: unknown) => void
   readonly #failedOutside: Promise<never>
   #definition: TaskDefinition | undefined
+  #body: TaskBody | undefined
 
   constructor(options: ExecutionOptions) {
     this.#options = options
     this.finished = new Promise((resolve) => (this.#markFinished = resolve))
     this.#failedOutside = new Promise((_, reject) => (this.#failFromOutside = reject))
     this.#failedOutside.catch(() => undefined)
-    const { message, caller, channel, output } = options
+    const { message, caller, channel, bodies, output } = options
+    const { run, handlers = [] } = message
+    this.line = new ParentLine({ run, bodies, handlers, within: (body) => runInScope(this.scope, body) })
     const context = createContext(message, output, {
       signal: () => this.scope.signal,
-      progress: (progress) => channel.send({ type: 'progress', run: message.run, ...progress }),
+      state: () => this.#body?.state,
+      parent: this.line.parent,
+      progress: (progress) => channel.send({ type: 'progress', run, ...progress }),
     })
     this.scope = new Scope({ caller, context })
   }
@@ -80,39 +87,85 @@ export class Execution {
   }
 
   async #outcome(): Promise<Encoded> {
-    const { message, load, channel } = this.#options
-    const input = decode(await this.#options.input)
+    const { message, load } = this.#options
+    const sent = decode(await this.#options.input)
     const definition = (this.#definition = await runInScope(new Scope({ caller: this.#options.caller, loading: true }), () =>
       load(message.task, message.code),
     ))
-    const checked = await validate(definition.input, input, { task: message.name, taskId: message.run, what: 'input' })
+    const output = await this.#within(definition, async (body) => {
+      const input = await this.#prepare(definition, body, sent)
+      const result = body.run(input, this.scope.context!)
+      return isStream(result) ? await this.line.stream(result, this.scope.signal) : await result
+    })
+    return output
+  }
+
+  /** Everything that is the user's code, from `init` to `after`, and the end of what it started. */
+  async #within(definition: TaskDefinition, work: (body: TaskBody) => Promise<unknown>): Promise<Encoded> {
+    let result: { ok: true; value: Encoded } | { ok: false; error: unknown }
+    let opened: TaskBody | undefined
+    try {
+      const running = runInScope(this.scope, async () => await work((opened = this.#body = definition.open())))
+      const output = await Promise.race([running, this.#failedOutside])
+      const unseen = await this.#closeScope(definition)
+      if (unseen) throw unseen
+      result = { ok: true, value: await this.#checkOutput(definition, output) }
+    } catch (error) {
+      result = { ok: false, error: this.line.explain(error) }
+      this.scope.cancel(error)
+      await this.#closeScope(definition)
+    }
+    if (opened?.after) await this.#after(opened, result)
+    if (!result.ok) throw result.error
+    return result.value
+  }
+
+  /** From the input as it was sent to the one that the function gets. */
+  async #prepare(definition: TaskDefinition, body: TaskBody, sent: unknown): Promise<unknown> {
+    const { message, channel } = this.#options
+    const context = this.scope.context!
+    const subject = { task: message.name, taskId: message.run }
+    await body.init?.(context)
+    refuseInput(definition, sent, subject)
+    const changed = body.before ? ((await body.before(sent, context)) ?? sent) : sent
+    const input = await validate(definition.input, changed, { ...subject, what: 'input' })
+    this.#watchCancel(body)
+    this.line.open(body)
     channel.send({ type: 'running', run: message.run })
     // The frame leaves in this turn: a function that never yields must not hold it back.
     await setImmediate()
-    const output = await this.#callFunction(definition, checked)
-    return encode(await validate(definition.output, output, { task: message.name, taskId: message.run, what: 'output' }), 'output')
+    return input
   }
 
-  async #callFunction(definition: TaskDefinition, input: unknown): Promise<unknown> {
-    let output: unknown
-    let failure: { error: unknown } | undefined
+  async #checkOutput(definition: TaskDefinition, output: unknown): Promise<Encoded> {
+    const { name, run } = this.#options.message
+    return encode(await validate(definition.output, output, { task: name, taskId: run, what: 'output' }), 'output')
+  }
+
+  #watchCancel(body: TaskBody): void {
+    const { signal } = this.scope
+    const context = this.scope.context!
+    const tell = (): void => void runInScope(this.scope, async () => body.cancelled?.(signal.reason, context)).catch(() => undefined)
+    if (body.cancelled) signal.addEventListener('abort', tell, { once: true })
+  }
+
+  async #after(body: TaskBody, result: { ok: true; value: Encoded } | { ok: false; error: unknown }): Promise<void> {
+    const { caller } = this.#options
+    const context = this.scope.context!
+    const outcome = result.ok ? { ok: true as const, value: decode(result.value) } : { ok: false as const, error: result.error as Error }
+    const scope = new Scope({ caller, context })
     try {
-      const running = runInScope(this.scope, async () => definition.run(input as never, this.scope.context!))
-      output = await Promise.race([running, this.#failedOutside])
-    } catch (error) {
-      failure = { error }
-      this.scope.cancel(error)
+      await runInScope(scope, async () => await body.after?.(outcome, context))
+    } finally {
+      await scope.close('wait')
     }
-    const unseen = await this.#closeScope(definition)
-    if (failure) throw failure.error
-    if (unseen) throw unseen
-    return output
   }
 
   async #closeScope(definition: TaskDefinition): Promise<Error | undefined> {
     const { orphans = 'cancel' } = definition.options
     const { unfinished } = this.scope
     const unseen = await this.scope.close(orphans === 'wait' ? 'wait' : 'cancel')
+    this.line.close()
     if (orphans === 'fail' && unfinished > 0)
       return new Error(`${unfinished} of its calls were unfinished when it returned. Await them, or set orphans to "wait" or "cancel".`)
     if (unfinished > 0 && orphans === 'cancel' && !this.scope.signal.aborted)
@@ -124,30 +177,12 @@ export class Execution {
 
   async #fail(thrown: unknown): Promise<void> {
     const { message, bodies, output } = this.#options
-    const { error, value, retryable } = describeFailure(thrown, message, this.#definition !== undefined)
+    const failure = describeFailure(thrown, message, this.#definition)
     output.flush(message.flush)
-    await bodies.sendValue({ type: 'fail', run: message.run, error, retryable, value })
+    await bodies.sendValue({ type: 'fail', run: message.run, ...failure })
   }
 }
 
-/** A child's failure goes up as what its function threw, with a longer path: one wrapper however deep the tree. */
-function describeFailure(
-  thrown: unknown,
-  { run, task }: RunMessage,
-  isLoaded: boolean,
-): { error: ErrorSummary; value: Encoded; retryable: boolean } {
-  const here = { id: run, task: `${task.module}:${task.export}` }
-  const original = thrown instanceof TaskFailedError ? thrown.cause : thrown
-  const path = thrown instanceof TaskFailedError ? [here, ...thrown.path] : [here]
-  const code: ErrorCode = !isLoaded
-    ? 'TASK_NOT_LOADED'
-    : thrown instanceof ValidationError && thrown.taskId === run
-      ? thrown.code
-      : 'TASK_FAILED'
-  const retryable =
-    isLoaded &&
-    code === 'TASK_FAILED' &&
-    (original as { retryable?: unknown } | null)?.retryable !== false &&
-    !(original instanceof ValidationError)
-  return { error: { code, ...summarize(original), path }, value: encodeError(original), retryable }
+function isStream(value: unknown): value is AsyncGenerator<unknown, unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'next' in value
 }

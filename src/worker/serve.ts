@@ -67,12 +67,22 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
       case 'settled':
       case 'granted':
       case 'refused':
+      case 'may-retry':
+      case 'watched':
         return caller?.receive(message, value)
+      case 'rpc':
+      case 'rpc-stream':
+      case 'rpc-result':
+      case 'items':
+      case 'want':
+      case 'leave':
+        return message.child === undefined ? execution?.line.receive(message, value) : caller?.receive(message, value)
       case 'accepted':
         return markAccepted()
       case 'ping':
         return channel.send({ type: 'pong' })
       case 'event':
+        return caller?.receive(message, value)
       case 'runs':
         return
       default:

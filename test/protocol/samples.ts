@@ -1,6 +1,6 @@
 /** A full example of every message: each optional field is set in one of them. */
 import type { ErrorSummary, EventType, RunEvent, TaskRef } from '../../src/core/events.ts'
-import type { Both, Down, RunListing, Up, ValueHeader } from '../../src/protocol/messages.ts'
+import type { Both, Down, LineFrame, RunListing, Up, ValueHeader } from '../../src/protocol/messages.ts'
 
 const task: TaskRef = { module: 'jobs/math', export: 'square', ordinal: 2 }
 const inline: ValueHeader = { format: 'json', text: 2, size: 2 }
@@ -53,11 +53,17 @@ export const events: { readonly [T in EventType]: Extract<RunEvent, { type: T }>
   removed: { ...base, type: 'removed' },
 }
 
-export const both: readonly Both[] = [
+export const both: readonly (Both | LineFrame)[] = [
   { type: 'chunk', run: 'a', stream: 1, end: false },
   { type: 'chunk', run: 'a', stream: 1, end: true, error: 'cancelled' },
   { type: 'credit', run: 'a', stream: 1, bytes: 262_144 },
   { type: 'stop', run: 'a', stream: 1 },
+  { type: 'rpc', run: 'a', child: 'b', call: 1, method: 'add', value: inline },
+  { type: 'rpc-stream', run: 'a', child: 'b', call: 1 },
+  { type: 'rpc-result', run: 'a', child: 'b', call: 1, status: 'failed', error, value: streamed },
+  { type: 'items', run: 'a', child: 'b', call: 0, count: 3, value: inline },
+  { type: 'want', run: 'a', child: 'b', call: 0, items: 32 },
+  { type: 'leave', run: 'a', child: 'b', call: 1 },
 ]
 
 export const up: readonly Up[] = [
@@ -70,11 +76,15 @@ export const up: readonly Up[] = [
     task,
     options: { name: 'b', env: { A: '1' }, timeoutMs: 5, orphans: 'wait' },
     shield: true,
+    handlers: ['limit'],
+    external: true,
     input: streamed,
   },
   { type: 'cancel', run: 'a', child: 'b', reason, kill: true },
   { type: 'acquire', run: 'a', request: 3, name: 'api', concurrency: 2, perSecond: 10 },
   { type: 'release', run: 'a', request: 3 },
+  { type: 'retry', run: 'a', child: 'b', attempt: 1, again: true },
+  { type: 'watch', run: 'a', child: 'b', tree: true },
   { type: 'progress', run: 'a', value: 1, total: 2, message: 'half' },
   { type: 'done', run: 'a', value: inline },
   { type: 'fail', run: 'a', error, retryable: false, value: inline },
@@ -99,11 +109,16 @@ export const down: readonly Down[] = [
     code: { path: '/c', cwd: '/c/p', hash: 'h' },
     env: { PATH: '/bin', __proto__: 'x' },
     flush: 'token',
+    handlers: ['limit'],
+    decides: true,
     input: inline,
   },
   { type: 'cancel', run: 'a', reason, graceMs: 5000 },
   { type: 'status', run: 'a', child: 'b', status: 'starting', attempt: 1 },
   { type: 'settled', run: 'a', child: 'b', status: 'failed', attempt: 1, error, value: streamed },
+  { type: 'may-retry', run: 'a', child: 'b', attempt: 1, error, value: inline },
+  { type: 'watched', run: 'a', child: 'b' },
+  { type: 'event', child: 'b', event: events.running },
   { type: 'accepted', run: 'a' },
   { type: 'granted', run: 'a', request: 3 },
   { type: 'granted', run: 'a', request: 1 },

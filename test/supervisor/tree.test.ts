@@ -36,6 +36,8 @@ function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partia
           engine: 'memory',
           options: {},
           shield: false,
+          handlers: [],
+          decides: false,
           key: id,
           input: value,
           ...more,

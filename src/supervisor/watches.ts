@@ -1,0 +1,74 @@
+/** Who watches which run: a caller hears of its own children, and of what is below them if it asks for that. */
+import type { RunEvent } from '../core/events.ts'
+import type { CallerIdentity } from './calls.ts'
+import type { RunRecord } from './tree-messages.ts'
+
+const keptLines = 200
+const keptCharacters = 64 * 1024
+
+export interface Watcher {
+  readonly identity: CallerIdentity
+  readonly child: string
+  readonly tree: boolean
+  readonly tell: (event: RunEvent) => void
+}
+
+type LogEvent = Extract<RunEvent, { type: 'log' }>
+
+export class Watches {
+  readonly #runs: ReadonlyMap<string, RunRecord>
+  readonly #byRun = new Map<string, Watcher[]>()
+  /** The latest lines of runs of which anything is left, for who asks late. */
+  readonly #lines = new Map<string, { events: LogEvent[]; characters: number }>()
+
+  constructor(runs: ReadonlyMap<string, RunRecord>) {
+    this.#runs = runs
+  }
+
+  /** Tells the latest lines at once, and everything from now on until the run is gone. Another watch of the caller replaces its first. */
+  add(watcher: Watcher): void {
+    const { identity, child } = watcher
+    const others = (this.#byRun.get(child) ?? []).filter(
+      (each) => each.identity.parent !== identity.parent || each.identity.client !== identity.client,
+    )
+    const isFirst = others.length === (this.#byRun.get(child)?.length ?? 0)
+    this.#byRun.set(child, [...others, watcher])
+    const run = this.#runs.get(child)
+    if (!run || !isCallerOf(watcher, run) || !isFirst) return
+    for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
+  }
+
+  /** What the caller watched is watched no more. */
+  drop(run: string): void {
+    this.#byRun.delete(run)
+  }
+
+  receive(event: RunEvent): void {
+    if (event.type === 'log') this.#keep(event)
+    if (this.#byRun.size > 0) this.#tell(event)
+    if (event.type !== 'removed') return
+    this.#lines.delete(event.run)
+    this.#byRun.delete(event.run)
+  }
+
+  #tell(event: RunEvent): void {
+    for (let id: string | null | undefined = event.run; id; id = this.#runs.get(id)?.parent) {
+      const run = this.#runs.get(id)
+      for (const watcher of this.#byRun.get(id) ?? [])
+        if ((id === event.run || watcher.tree) && run && isCallerOf(watcher, run)) watcher.tell(event)
+    }
+  }
+
+  #keep(event: LogEvent): void {
+    const kept = this.#lines.get(event.run) ?? { events: [], characters: 0 }
+    this.#lines.set(event.run, kept)
+    kept.events.push(event)
+    kept.characters += event.text.length
+    while (kept.events.length > keptLines || (kept.characters > keptCharacters && kept.events.length > 1))
+      kept.characters -= kept.events.shift()?.text.length ?? 0
+  }
+}
+
+function isCallerOf({ identity }: Watcher, run: RunRecord): boolean {
+  return run.parent === identity.parent && run.client === identity.client
+}
