@@ -13,6 +13,8 @@ if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 
 } else if (more.length === 0 && (command === '--version' || command === '-V')) {
   process.stdout.write(`${ownPackage().version}\n`)
 } else {
+  // What the usual command needs is read from disk while the definitions of the commands are loaded.
+  if (command === 'run') import('./commands/run.ts').catch(() => undefined)
   const { runCommandLine } = await import('./command-line.ts')
   await runCommandLine(process.argv.slice(2))
 }
