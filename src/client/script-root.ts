@@ -4,6 +4,7 @@
  */
 import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule } from '../core/caller.ts'
 import type { LineMessage } from '../core/line.ts'
+import { TaskCancelledError } from '../core/errors.ts'
 import { Scope } from '../core/scope.ts'
 import { printFailure } from './print.ts'
 import type { SupervisorThread } from './supervisor-thread.ts'
@@ -33,6 +34,8 @@ export function openScriptRoot(onEnd: () => void): Scope {
     isStopping = true
     scope.cancel(new Error(`the script got ${signal}`))
     const isOurs = process.listenerCount(signal) === 1
+    // The script's own awaits reject now; that it was stopped is no crash.
+    if (isOurs) process.on('uncaughtException', (error) => error instanceof TaskCancelledError || printFailure(error))
     void end('cancel').then(() => isOurs && process.exit(exitCodes[signal]))
   }
   process.on('beforeExit', onBeforeExit)
