@@ -19,6 +19,10 @@ const eventPatienceMs = 1000
 /** How long an engine that does not answer may take to come back before its workers count as lost. */
 const enginePatienceMs = 8000
 
+/** Whoever dies this long after the streams ended was killed by the guard, for want of them. */
+const guardPatienceMs = 1500
+const connectionBroke: Exit = { how: 'lost', detail: 'the connection to its container broke, so it was ended' }
+
 export interface ContainerFacts {
   readonly id: WorkerId
   readonly containerId: string
@@ -39,6 +43,7 @@ export class Container {
   #leave: () => void = () => {}
   #isGone = false
   #hasExited = false
+  #streamsEndedAt = Infinity
   #ranOutOfMemory = false
   #peak: Promise<string | undefined> = Promise.resolve(undefined)
   #ourSignal = false
@@ -62,7 +67,10 @@ export class Container {
   /** The worker, from the moment that its container runs. */
   attach(streams: AttachedStreams): Worker {
     this.streams = streams
-    void streams.ended.then(() => this.#searchExit())
+    void streams.ended.then(() => {
+      this.#streamsEndedAt = Date.now()
+      return this.#searchExit()
+    })
     const { channel, output } = streams
     return { id: this.facts.id, channel, output, exited: this.exited, stats: () => this.#stats() }
   }
@@ -112,7 +120,9 @@ export class Container {
       else this.#end({ ...this.#plain(code), detail: `a process in the container ran out of memory${known && ` (${known})`}` })
       return
     }
-    this.#end(this.#plain(code))
+    const outlivedStreams = Date.now() - this.#streamsEndedAt > guardPatienceMs
+    const isUnasked = !this.#ourSignal && this.#strangeSignal === undefined
+    this.#end(code === 137 && outlivedStreams && isUnasked ? connectionBroke : this.#plain(code))
   }
 
   #plain(code: number): Exit {
@@ -139,30 +149,27 @@ export class Container {
   async #searchExit(): Promise<void> {
     await Promise.race([this.exited, pause(eventPatienceMs)])
     const deadline = Date.now() + enginePatienceMs
-    let last: unknown
     while (!this.#hasExited) {
       try {
         const { State } = await this.#client.call<ApiContainer>('GET', `/containers/${this.facts.containerId}/json`, {
           signal: AbortSignal.timeout(2000),
         })
-        if (State.Running) this.#end({ how: 'lost', detail: 'the connection to its container broke' })
-        else if (State.OOMKilled)
+        if (State.Running) {
+          // A busy daemon is seconds behind; or the connection broke, and the guard in the container ends the worker soon.
+          if (Date.now() > deadline) this.#end(connectionBroke)
+        } else if (State.OOMKilled)
           this.#end({ how: 'out-of-memory', ...(this.facts.memoryLimit && { detail: `limit ${this.facts.memoryLimit}` }) })
         else this.#end(this.#plain(State.ExitCode))
-        return
       } catch (error) {
         if (isMissing(error)) {
+          await Promise.race([this.exited, pause(eventPatienceMs)])
           this.markGone()
           this.#end({ how: 'lost', detail: 'its container is gone and the engine did not say why (was it restarted?)' })
           return
         }
-        last = error
+        if (Date.now() > deadline) this.#end({ how: 'lost', detail: connectionError(error, this.#client.endpoint).message })
       }
-      if (Date.now() > deadline) {
-        this.#end({ how: 'lost', detail: connectionError(last, this.#client.endpoint).message })
-        return
-      }
-      await pause(250)
+      if (!this.#hasExited) await pause(250)
     }
   }
 

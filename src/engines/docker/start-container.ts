@@ -1,4 +1,5 @@
 /** From a worker's spec to a worker that runs: image, network and code side by side, then create, attach, start. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
 import { ApiError, startError } from './api-error.ts'
 import type { ApiContainer, ApiInfo } from './api-types.ts'
@@ -42,6 +43,9 @@ interface Start {
 
 type Report = (phase: StartPhase) => void
 
+/** How long a cancelled start may take to remove what it made. */
+const cleanUpMs = 15_000
+
 /** How often a start is tried again when another supervisor removed the network between two of its steps. */
 const networkTries = 3
 
@@ -69,7 +73,8 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
       createAndStart({ spec, delivery, environment, settings, image, imageName, codeMounts }, signal, report)
     for (let tries = 1; ; tries++) {
       try {
-        return await width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
+        const started = width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
+        return await soonAfter(started, signal)
       } catch (error) {
         const lostNetwork = error instanceof ApiError && settings.network === undefined && error.message.includes(isolatedNetwork)
         if (!lostNetwork || tries === networkTries) throw error
@@ -80,6 +85,29 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
   } catch (error) {
     signal.throwIfAborted()
     throw startError(error, { name: spec.name, image: imageName }, client.endpoint)
+  }
+}
+
+/**
+ * As the work ends, or the signal's reason when the work has not cleaned up a while after that. It goes on doing so; but a daemon that
+ * hangs must not hang its caller.
+ */
+async function soonAfter<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const done = new AbortController()
+  const late = new Promise<never>((_resolve, reject) => {
+    const giveUp = (): void =>
+      void pause(cleanUpMs, undefined, { signal: done.signal, ref: false }).then(
+        () => reject(signal.reason as Error),
+        () => {},
+      )
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp, { once: true, signal: done.signal })
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    done.abort()
+    work.catch(() => {})
   }
 }
 

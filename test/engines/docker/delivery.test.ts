@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
 import { foreignAddons } from '../../../src/engines/docker/native-addons.ts'
 import { describeDocker, docker, makeProject, Rig, type ProjectOptions } from './rig.ts'
+import { SecondDaemon } from './second-daemon.ts'
 
 const dependency = {
   'node_modules/dep/package.json': '{"name":"dep","type":"module","main":"i.js"}',
@@ -114,6 +115,20 @@ describeDocker('code in a container', () => {
     expect(made.split('\n')).toEqual([expect.stringMatching(/^again-/)])
     expect(readdirSync(join(project.tree.root, '.cowait/cache/docker')).filter((name) => name.startsWith('seen-'))).toHaveLength(1)
   })
+})
+
+describeDocker('an engine with user namespaces', () => {
+  it('runs code and dependencies as a user that the host does not know', async () => {
+    await using daemon = await SecondDaemon.start({ remapUsers: true })
+    daemon.loadImage()
+    await using rig = await Rig.open({ settings: { host: daemon.host, network: 'none' }, home: dependency })
+    const told = await rig.start()
+    expect(await told.tell('resolveFromCode', 'dep')).toEqual({ text: 'a dependency' })
+    expect((await told.tell('info')).uid).toBe(0)
+    expect(await told.tell('shell', 'cat /proc/self/uid_map')).toMatch(/^\s+0\s+300000\s+65536/)
+    expect(await told.tell('write', '/tmp/new')).toBe(true)
+    await rig.removeAll()
+  }, 120_000)
 })
 
 describeDocker('add-ons for another platform', () => {

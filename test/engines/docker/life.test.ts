@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -119,6 +121,34 @@ describeDocker('how a container ends', () => {
     expect(await told.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL' })
     await busy.worker.exited
     expect(await until('nothing is left', async () => (await rig.left()).length === 0)).toBeLessThan(orphanGraceMs)
+  })
+})
+
+describeDocker('a connection that breaks', () => {
+  it('loses the worker, which ends itself, and the next one starts', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cowait-proxy-'))
+    const open = new Set<Socket>()
+    const proxy = createServer((near) => {
+      const far = connect('/var/run/docker.sock')
+      for (const socket of [near, far]) socket.on('error', () => {}).on('close', () => open.delete(socket))
+      open.add(near).add(far)
+      near.pipe(far).pipe(near)
+    }).listen(join(folder, 'docker.sock'))
+    try {
+      await using rig = await Rig.open({ settings: { host: `unix://${folder}/docker.sock` } })
+      const told = await rig.start()
+      await told.tell('loop')
+      for (const socket of open) socket.destroy()
+      expect(await told.next()).toBeUndefined()
+      expect(await told.worker.exited).toEqual({ how: 'lost', detail: 'the connection to its container broke, so it was ended' })
+      await rig.engine.remove(told.worker.id, 0)
+      const next = await rig.start()
+      next.send('exit', 2)
+      expect(await next.worker.exited).toEqual({ how: 'exited', code: 2 })
+    } finally {
+      proxy.close()
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 

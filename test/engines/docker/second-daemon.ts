@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,9 +19,10 @@ export interface SecondDaemonOptions {
   readonly hide?: readonly string[]
   /** On a loopback port, with certificates in `certificates`. */
   readonly tls?: boolean
+  /** Gives containers users of their own, which the host does not know. */
+  readonly remapUsers?: boolean
   /** Keeps its data in memory of this size. */
   readonly diskBytes?: number
-  readonly arguments?: readonly string[]
 }
 
 export class SecondDaemon implements AsyncDisposable {
@@ -45,8 +46,13 @@ export class SecondDaemon implements AsyncDisposable {
     }
     mkdirSync(daemon.#data)
     if (options.diskBytes) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${options.diskBytes}`, 'tmpfs', daemon.#data])
-    await daemon.up()
-    return daemon
+    try {
+      await daemon.up()
+      return daemon
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get host(): string {
@@ -62,7 +68,7 @@ export class SecondDaemon implements AsyncDisposable {
   }
 
   async up(): Promise<void> {
-    const { hide = [], tls, arguments: more = [] } = this.#options
+    const { hide = [], tls, remapUsers } = this.#options
     const certificates = (name: string): string => join(this.certificates, name)
     const line = [
       'dockerd',
@@ -75,17 +81,22 @@ export class SecondDaemon implements AsyncDisposable {
       '--host',
       this.host,
     ]
-    line.push(...more)
+    const preparations = hide.map((folder) => `mount -t tmpfs tmpfs '${folder}'`)
+    if (remapUsers) {
+      // The users that the host does not know must get through to the daemon's data.
+      chmodSync(this.folder, 0o711)
+      const ranges = join(this.folder, 'ranges')
+      writeFileSync(ranges, 'nobody:300000:65536\nnogroup:300000:65536\n')
+      preparations.push(`mount --bind ${ranges} /etc/subuid`, `mount --bind ${ranges} /etc/subgid`)
+      line.push('--userns-remap', 'nobody:nogroup')
+    }
     if (tls) {
       // Handed in, listening already: a port that it opened itself would be in its own network.
       line.push('--host', 'fd://', '--tlsverify')
       line.push('--tlscacert', certificates('ca.pem'), '--tlscert', certificates('server.pem'), '--tlskey', certificates('server-key.pem'))
     }
     const log = openSync(join(this.folder, 'log'), 'a')
-    const script = [
-      ...hide.map((folder) => `mount -t tmpfs tmpfs '${folder}'`),
-      tls ? 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' : 'exec "$@"',
-    ].join(' && ')
+    const script = [...preparations, tls ? 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' : 'exec "$@"'].join(' && ')
     const handle = (this.#listening as unknown as { _handle: { fd: number } } | undefined)?._handle.fd
     this.#process = spawn('unshare', ['-m', '-n', 'sh', '-c', script, 'sh', ...line], {
       stdio: ['ignore', log, log, ...(handle === undefined ? [] : [handle])],
