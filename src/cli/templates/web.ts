@@ -25,7 +25,7 @@ export function createApp(): Server {
     const below = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('below') ?? 1000)
     primes({ below }).then(
       (answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
-      (error: Error) => response.writeHead(500).end(error.message),
+      (error: unknown) => response.writeHead(500).end(String(error)),
     )
   })
 }

@@ -14,8 +14,9 @@ const runs = new RunList(data, (run) => {
   log.choose(run)
 })
 document.body.append(header(), element('main', '', runs.root, detail.root, log.root))
-const failed = data.runs.findLastIndex((run) => run.status === 'failed')
-runs.select(Math.max(0, failed))
+const failed = data.runs.findIndex((run, index) => run.status === 'failed' && data.runs[index + 1]?.parent !== index)
+// Once there is a layout to scroll in.
+requestAnimationFrame(() => runs.select(Math.max(0, failed)))
 
 function header(): HTMLElement {
   const failures = data.runs.filter((run) => run.status === 'failed').length

@@ -33,6 +33,7 @@ export class RunList {
 
   select(run: number): void {
     this.#selected = run
+    this.#list.reveal(this.#rows.indexOf(run))
     this.#list.refresh()
     this.#onSelect(run)
   }
@@ -148,7 +149,6 @@ export class RunList {
     if (next !== undefined) {
       const clamped = Math.min(this.#rows.length - 1, Math.max(0, next))
       this.select(this.#rows[clamped] ?? 0)
-      this.#list.reveal(clamped)
     } else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
       if (this.#folded.has(this.#selected) === (event.key === 'ArrowRight')) this.#toggle(this.#selected)
     } else return
