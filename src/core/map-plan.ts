@@ -3,7 +3,7 @@ import { UsageError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
 import type { PoolPlan } from './pool.ts'
 import { show } from './show.ts'
-import type { Task } from './task.ts'
+import type { Task } from './types.ts'
 
 export interface MapOptions {
   /** How many calls run at once; 16 unless told. */

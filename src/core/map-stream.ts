@@ -4,7 +4,7 @@ import { openScope } from './open-scope.ts'
 import { Pool, type Finished, type PoolPlan } from './pool.ts'
 import { rootScope } from './root.ts'
 import { currentScope, type Scope } from './scope.ts'
-import type { Task } from './task.ts'
+import type { Extras, Task } from './types.ts'
 
 /** One item of `mapStream`, done. */
 export interface Mapped<I, O> {
@@ -21,7 +21,11 @@ export interface Mapped<I, O> {
  * @example
  * for await (const { item, value } of mapStream(square, items)) console.log(item.n, value)
  */
-export function mapStream<I, O>(task: Task<I, O>, items: Items<I>, options?: MapOptions): AsyncGenerator<Mapped<I, O>, void>
+export function mapStream<I, O, X extends Extras>(
+  task: Task<I, O, X>,
+  items: Items<I>,
+  options?: MapOptions,
+): AsyncGenerator<Mapped<I, O>, void>
 export function mapStream<V, R>(
   fn: (item: V, index: number) => R,
   items: Items<V>,

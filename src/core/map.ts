@@ -1,6 +1,6 @@
 import { planMap, type Items, type MapOptions } from './map-plan.ts'
 import { streamPlan } from './map-stream.ts'
-import type { Task } from './task.ts'
+import type { Extras, Task } from './types.ts'
 
 /**
  * Calls a task, or a function, for each item, at most `concurrency` at once, and gives the outputs in the order of the items.
@@ -10,7 +10,7 @@ import type { Task } from './task.ts'
  * @example
  * const squares = await map(square, [{ n: 1 }, { n: 2 }], { concurrency: 2 })
  */
-export function map<I, O>(task: Task<I, O>, items: Items<I>, options?: MapOptions): Promise<O[]>
+export function map<I, O, X extends Extras>(task: Task<I, O, X>, items: Items<I>, options?: MapOptions): Promise<O[]>
 export function map<V, R>(fn: (item: V, index: number) => R, items: Items<V>, options?: MapOptions): Promise<Awaited<R>[]>
 export async function map(work: unknown, items: unknown, options: MapOptions = {}): Promise<unknown[]> {
   const outputs: unknown[] = []

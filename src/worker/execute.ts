@@ -129,6 +129,8 @@ export class Execution {
     refuseInput(definition, sent, subject)
     const changed = body.before ? ((await body.before(sent, context)) ?? sent) : sent
     const input = await validate(definition.input, changed, { ...subject, what: 'input' })
+    // Cancelled while it loaded or was checked: its function does not begin.
+    this.scope.signal.throwIfAborted()
     this.#watchCancel(body)
     this.line.open(body)
     channel.send({ type: 'running', run: message.run })

@@ -19,6 +19,11 @@ import {
 const square = task(async ({ n }: { n: number }) => n * n)
 const shout = task(async ({ text }: { text: string }) => text.toUpperCase())
 
+const counter = task(async function* ({ upTo }: { upTo: number }) {
+  yield upTo
+  return 'counted'
+})
+
 /** Checked by the compiler; never called, so that nothing starts. */
 const promises = {
   async join() {
@@ -50,6 +55,7 @@ const promises = {
       expectTypeOf(each.item).toEqualTypeOf<{ n: number }>()
       expectTypeOf(each.value).toEqualTypeOf<number>()
     }
+    expectTypeOf(await map(counter, [{ upTo: 1 }])).toEqualTypeOf<string[]>()
     // @ts-expect-error the items are not the task's input
     void map(square, [{ m: 1 }])
     // @ts-expect-error neither a task nor a function
