@@ -28,16 +28,22 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
   return `\n${lines.join('\n')}\n\n`
 }
 
-/** The joined stack where there is one, else the message; then how the failure came up the run tree. */
+/** The joined stack where there is one, else the message; then where each run of the path awaited the next, up to the root. */
 function bodyLines(error: ErrorSummary, debug: boolean): string[] {
   const head = isTheirs(error) ? `${error.name}: ${error.message}` : error.message
   const lines = hasStack(error) ? stackLines(error.stack ?? '', head) : head.split('\n')
   if (debug || !error.path) return lines
   const seen = lines.join('\n')
-  for (const step of error.path.toReversed()) {
-    if (step.at && !seen.includes(step.at)) lines.push(`    at ${step.task} (${step.at})`)
+  for (let index = error.path.length - 1; index > 0; index--) {
+    const place = placeOf(error.path[index]?.at ?? '')
+    if (place && !seen.includes(place)) lines.push(`    at ${error.path[index - 1]?.task} (${place})`)
   }
   return lines
+}
+
+/** A frame may have a function's name around its place. */
+function placeOf(frame: string): string {
+  return /\(([^()]+:\d+:\d+)\)$/.exec(frame)?.[1] ?? frame
 }
 
 /** An error that user code threw goes by its name; ours say all in the message. */

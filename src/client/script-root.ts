@@ -49,7 +49,7 @@ class ThreadCaller implements Caller {
   #open = 0
 
   call(request: CallRequest, listener: CallListener): void {
-    const thread = this.#start('file' in request.task ? request.task.file : process.cwd())
+    const thread = this.#start('file' in request.task ? request.task.file : undefined)
     this.#hold(1)
     const settled: CallListener = {
       status: (status, attempt) => listener.status(status, attempt),
@@ -103,7 +103,7 @@ class ThreadCaller implements Caller {
     }
   }
 
-  #start(near: string): Promise<SupervisorThread> {
+  #start(near: string | undefined): Promise<SupervisorThread> {
     this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
     return this.#thread
   }

@@ -11,6 +11,7 @@ import { parseDown } from '../protocol/parse.ts'
 import { moduleName } from '../project/module-name.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { findProject } from '../project/project.ts'
+import { userFile } from '../project/user-paths.ts'
 import { PortStream } from './port-stream.ts'
 import { printEvent } from './print.ts'
 import type { ThreadData } from './thread.ts'
@@ -23,10 +24,14 @@ export interface SupervisorThread {
   close(): Promise<void>
 }
 
-/** Starts a supervisor for the project around `start`, a file or folder. */
-export async function startSupervisorThread(start: string): Promise<SupervisorThread> {
+/** Starts a supervisor for the project around `near`, a file or folder; by itself, around the script that `cowait exec` runs. */
+export async function startSupervisorThread(near: string | undefined): Promise<SupervisorThread> {
   const { port1, port2 } = new MessageChannel()
-  const workerData: ThreadData = { port: port2, start, engine: process.env['COWAIT_ENGINE'] || undefined }
+  const workerData: ThreadData = {
+    port: port2,
+    start: near ?? compiledScript() ?? process.cwd(),
+    engine: process.env['COWAIT_ENGINE'] || undefined,
+  }
   const thread = new Worker(join(ownPackage().root, 'dist', 'thread.js'), {
     workerData,
     transferList: [port2],
@@ -80,6 +85,13 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
       }
     })
   })
+}
+
+/** The user's own file of a script that was compiled by us. */
+function compiledScript(): string | undefined {
+  const [, script = ''] = process.argv
+  const source = userFile(script)
+  return source === script ? undefined : source
 }
 
 /** The module's name of a task's file: its path from the project's root. */

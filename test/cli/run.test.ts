@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
 
@@ -189,6 +191,11 @@ describe('exec', () => {
   test('runs a script with its arguments, its own output and its own exit code', async () => {
     const { code, stdout } = await cowait(['exec', 'script.ts', 'a', '--json'], { cwd: project.root })
     expect({ code, stdout }).toEqual({ code: 5, stdout: '["a","--json"]\n' })
+  })
+
+  test('finds the project of the script from anywhere', async () => {
+    const { code, stdout } = await cowait(['exec', join(project.root, 'script.ts'), 'b'], { cwd: tmpdir() })
+    expect({ code, stdout }).toEqual({ code: 5, stdout: '["b"]\n' })
   })
 
   test('says what is wrong with the file', async () => {

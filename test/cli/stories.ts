@@ -68,8 +68,8 @@ export const boom: ErrorSummary = {
   message: 'boom',
   stack: 'RangeError: boom\n    at failing (/home/me/app/math.ts:12:9)',
   path: [
-    { id: 'main-aaaa1111', task: 'app:main', at: '/home/me/app/app.ts:5:17' },
-    { id: 'failing-bbbb2222', task: 'math:failing' },
+    { id: 'main-aaaa1111', task: 'app:main' },
+    { id: 'failing-bbbb2222', task: 'math:failing', at: 'Object.run (/home/me/app/app.ts:5:17)' },
   ],
 }
 
