@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { describeDocker, docker, makeProject, Rig, until } from './rig.ts'
+import { describeDocker, docker, Rig, until } from './rig.ts'
 
 const orphanGraceMs = 2000
 
@@ -156,7 +156,7 @@ describeDocker('a supervisor that is killed', () => {
   it('leaves nothing after its workers had their grace', async () => {
     await using rig = await Rig.open()
     const program = join(rig.project.folder, 'supervisor.ts')
-    const project = makeProject()
+    const { project } = rig
     writeFileSync(
       program,
       `import { createDockerEngine } from ${JSON.stringify(join(import.meta.dirname, '../../../src/engines/docker/docker-engine.ts'))}
@@ -172,7 +172,6 @@ describeDocker('a supervisor that is killed', () => {
        setInterval(() => {}, 1000)`,
     )
     const node = join(import.meta.dirname, '../../../node_modules/.bin/esbuild')
-    const { execFileSync } = await import('node:child_process')
     const built = join(rig.project.folder, 'supervisor.mjs')
     execFileSync(node, [program, '--bundle', '--platform=node', '--format=esm', '--target=node20', `--outfile=${built}`], {
       stdio: 'ignore',

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
 import { probeDocker } from '../../../src/engines/docker/probe-docker.ts'
 import { describeDocker, makeProject, Rig, type Project } from './rig.ts'
-import { SecondDaemon } from './second-daemon.ts'
+import { makeCertificates, SecondDaemon } from './second-daemon.ts'
 
 const local = { network: 'none' }
 
@@ -103,7 +103,6 @@ describeDocker('an engine that does not see this host’s folders', () => {
     mkdirSync(join(config, 'contexts/meta', id), { recursive: true })
     mkdirSync(join(config, 'contexts/tls', id), { recursive: true })
     writeFileSync(join(config, 'contexts/meta', id, 'meta.json'), JSON.stringify({ Name: 'far', Endpoints: { docker: { Host: host } } }))
-    const { cpSync } = await import('node:fs')
     cpSync(daemon.certificates, join(config, 'contexts/tls', id, 'docker'), { recursive: true })
     const ways: [Record<string, unknown>, NodeJS.ProcessEnv][] = [
       [{ context: 'far' }, { DOCKER_CONFIG: config }],
@@ -125,7 +124,6 @@ describeDocker('an engine that does not see this host’s folders', () => {
       /\/nowhere\/ca.pem cannot be read/,
     )
     const other = mkdtempSync(join(tmpdir(), 'cowait-config-'))
-    const { makeCertificates } = await import('./second-daemon.ts')
     makeCertificates(join(other, 'c'))
     await expect(open({}, { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: join(other, 'c') })).rejects.toThrow(/with TLS/)
     rmSync(other, { recursive: true })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -225,7 +226,6 @@ describeDocker('what cannot be', () => {
     await using rig = await Rig.open()
     const folder = join(rig.project.folder, 'images')
     mkdirSync(join(folder, 'empty'), { recursive: true })
-    const { execFileSync } = await import('node:child_process')
     const make = (source: string, tag: string): void =>
       void execFileSync('sh', ['-c', `tar -C ${source} -c . | docker import - ${tag}`], { stdio: 'ignore' })
     const [empty, bare] = [`cowait-test-empty:${rig.owner}`, `cowait-test-bare:${rig.owner}`]
