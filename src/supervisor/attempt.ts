@@ -313,11 +313,9 @@ export class Attempt implements Owner {
     }
   }
 
-  /** Node says why it aborted only in what it prints. */
   #explain(exit: Exit): Exit {
-    const text = this.#printed!.lastLines.join('\n')
-    if (exit.how !== 'out-of-memory' && /JavaScript heap out of memory/.test(text))
-      return { ...exit, how: 'out-of-memory', detail: 'JavaScript heap out of memory' }
-    return exit
+    const hasAborted = exit.signal === 'SIGABRT' || exit.code === 134
+    if (!hasAborted || !this.#printed!.ranOutOfHeap) return exit
+    return { ...exit, how: 'out-of-memory', detail: exit.detail ?? 'JavaScript heap out of memory' }
   }
 }

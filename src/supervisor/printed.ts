@@ -1,6 +1,8 @@
 import { OutputLines, type OutputItem } from '../protocol/output.ts'
 
 const keptLines = 20
+const heapIsFull = /^FATAL ERROR: .*JavaScript heap out of memory/
+const nativeStack = /^(-----|\s*\d+: 0x|$)/
 
 /** What a worker prints: always drained, told line by line, with the last lines kept for the case that the worker is lost. */
 export class Printed {
@@ -9,6 +11,7 @@ export class Printed {
   readonly #last: string[] = []
   readonly #marks = new Set<string>()
   #onMark: (() => void) | undefined
+  #ranOutOfHeap = false
 
   constructor(output: AsyncIterable<Uint8Array>, tell: (item: Extract<OutputItem, { text: string }>) => void) {
     this.ended = this.#drain(output, tell)
@@ -16,6 +19,11 @@ export class Printed {
 
   get lastLines(): readonly string[] {
     return this.#last
+  }
+
+  /** Whether Node said so; it says nowhere else why it aborted. */
+  get ranOutOfHeap(): boolean {
+    return this.#ranOutOfHeap
   }
 
   /** Resolves when the mark has come down the output, or nothing can come any more. */
@@ -28,8 +36,7 @@ export class Printed {
   async #drain(output: AsyncIterable<Uint8Array>, tell: (item: Extract<OutputItem, { text: string }>) => void): Promise<void> {
     const lines = new OutputLines((item) => {
       if ('flush' in item) return this.#mark(item.flush)
-      this.#last.push(item.text)
-      if (this.#last.length > keptLines) this.#last.shift()
+      this.#keep(item.text)
       tell(item)
     })
     try {
@@ -38,6 +45,14 @@ export class Printed {
       // A torn output has no more lines; how the worker ended is told by its exit.
     }
     lines.end()
+  }
+
+  /** The native stack that Node prints at the end of its heap would push out everything that helps. */
+  #keep(text: string): void {
+    if (this.#ranOutOfHeap && nativeStack.test(text)) return
+    this.#ranOutOfHeap ||= heapIsFull.test(text)
+    this.#last.push(text)
+    if (this.#last.length > keptLines) this.#last.shift()
   }
 
   /** Only a worker's own token is ever waited for; user code may print any number of others. */
