@@ -3,9 +3,9 @@
  * It compiles the project, keeps the engine's rights and leaves when the script's side of the channel ends.
  */
 import { workerData, type MessagePort } from 'node:worker_threads'
-import type { Tree } from '../core/tree.ts'
 import { resolveOptions } from '../core/resolve-options.ts'
-import { compileProject } from '../project/compile-project.ts'
+import { compileProject, type CompiledTree } from '../project/compile-project.ts'
+import { definitionOptions } from '../project/definition-options.ts'
 import { loadConfig } from '../project/load-config.ts'
 import { findProject } from '../project/project.ts'
 import { openSupervisor } from './local.ts'
@@ -31,8 +31,11 @@ const {
   envFile: _envFile,
   ...defaults
 } = config
+let compiled: Promise<CompiledTree> | undefined
+const tree = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
 const supervisor = await openSupervisor({
-  tree: async (): Promise<Tree> => await compileProject(project),
+  tree,
+  describe: async (task) => await definitionOptions(await tree(), task),
   engine: wanted ?? engine,
   defaults: resolveOptions(defaults, 'config'),
   ...(concurrency === undefined ? {} : { concurrency }),

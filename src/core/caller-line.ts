@@ -1,3 +1,5 @@
+import { userFrames } from './stack-text.ts'
+
 /** The same error, with a stack that begins at the line that called `below`: a mistake shows where it was made. */
 export function atCallerLine<E extends Error>(error: E, below: (...args: never[]) => unknown): E {
   Error.captureStackTrace(error, below)
@@ -13,9 +15,9 @@ export function checkedFor<T>(below: (...args: never[]) => unknown, check: () =>
   }
 }
 
-/** The frames above `below`, as text. */
+/** The user's frames above `below`, as text. */
 export function captureFrames(below: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {}
   Error.captureStackTrace(holder, below)
-  return (holder.stack ?? '').split('\n').slice(1).join('\n')
+  return userFrames(holder.stack ?? '').join('\n')
 }

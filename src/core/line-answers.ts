@@ -4,6 +4,7 @@ import { encodeError, summarize } from './error-wire.ts'
 import type { ErrorCode } from './events.ts'
 import { ItemWriter } from './item-writer.ts'
 import type { LineMessage, SendLine } from './line.ts'
+import { cleanStack } from './stack-text.ts'
 import type { Encoded } from './value.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
@@ -60,6 +61,7 @@ export class LineAnswers {
       const output = isStream(result) ? await this.#stream(call, method, result) : result
       this.#send({ type: 'rpc-result', call, status: 'done', value: encode(output, `result of ${method}()`) })
     } catch (error) {
+      cleanStack(error)
       const code: ErrorCode = error instanceof CowaitError ? error.code : 'TASK_FAILED'
       this.#send({ type: 'rpc-result', call, status: 'failed', error: { code, ...summarize(error) }, value: encodeError(error) })
     } finally {

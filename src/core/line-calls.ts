@@ -2,8 +2,10 @@
 import { withStack } from './call-error.ts'
 import { CowaitError } from './errors.ts'
 import { decodeError, type ErrorClass } from './error-wire.ts'
+import { listedErrors } from './listed-errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ITEM_WINDOW, MAX_OPEN_CALLS, type LineMessage, type SendLine } from './line.ts'
+import { userFrames } from './stack-text.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
 
@@ -156,20 +158,13 @@ export class LineCalls {
   #errorOf({ method, callStack }: OpenCall, { error, value }: Extract<LineMessage, { type: 'rpc-result'; status: 'failed' }>): Error {
     if (error.code === 'NO_HANDLER' || error.code === 'RPC_CLOSED' || error.code === 'LIMIT_EXCEEDED')
       return withStack(new CowaitError(error.code, error.message), callStack)
-    const thrown = value ? decodeError(value, this.#options.errors) : new Error(`${method}() failed: ${error.message}`)
-    return withStack(thrown, [callStack, framesOf(thrown)].filter((part) => part !== '').join('\n'))
+    const thrown = value ? decodeError(value, listedErrors(this.#options.errors)) : new Error(`${method}() failed: ${error.message}`)
+    return withStack(thrown, [callStack, ...userFrames(thrown.stack ?? '')].filter((part) => part !== '').join('\n'))
   }
 }
 
 function closedError(method: string, cause: Error): CowaitError {
   return new CowaitError('RPC_CLOSED', `${method}() was not answered: ${cause.message}`, { cause })
-}
-
-function framesOf({ stack = '' }: Error): string {
-  return stack
-    .split('\n')
-    .filter((line) => line.startsWith('    at '))
-    .join('\n')
 }
 
 /** The items of a call whose answer has not arrived yet. */

@@ -1,6 +1,7 @@
 /** The three forms of a task, function, object and class, as one definition. */
 import { UsageError } from './errors.ts'
 import type { ErrorClass } from './error-wire.ts'
+import { listErrors } from './listed-errors.ts'
 import type { TaskBody, TaskDefinition, TaskPlace } from './definition.ts'
 import type { TaskOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
@@ -48,7 +49,7 @@ function readFunction(run: Method, place: TaskPlace): TaskDefinition {
     options: {},
     methods: [],
     takesNoInput: hasNoParameters(run),
-    open: () => ({ state: undefined, run, method: () => undefined }),
+    open: () => ({ state: undefined, run: (input, context) => run(input, context), method: () => undefined }),
   }
 }
 
@@ -160,6 +161,7 @@ function checkErrors(errors: unknown): void {
   if (errors === undefined) return
   if (!Array.isArray(errors) || errors.some((each) => typeof each !== 'function'))
     throw new UsageError(`task(): errors: ${show(errors)} is not a list of error classes: write errors: [QuotaError].`)
+  listErrors(errors as readonly ErrorClass[])
 }
 
 /** `jobs/math:square`. */

@@ -60,7 +60,8 @@ function resultOf(result: StandardResult<unknown>, value: unknown, { task, taskI
 }
 
 function keysOf(issue: StandardIssue): PropertyKey[] {
-  return (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part))
+  // A validator's path may be an array of a class of its own, which `map` would make again.
+  return Array.from(issue.path ?? [], (part) => (typeof part === 'object' ? part.key : part))
 }
 
 function pathOf(what: string, path: readonly PropertyKey[]): string {

@@ -2,6 +2,7 @@ import type { TaskDefinition } from '../core/definition.ts'
 import { CowaitError, TaskFailedError, ValidationError } from '../core/errors.ts'
 import { encodeError, summarize } from '../core/error-wire.ts'
 import type { ErrorCode, ErrorSummary } from '../core/events.ts'
+import { cleanStack } from '../core/stack-text.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Down } from '../protocol/messages.ts'
 
@@ -19,6 +20,7 @@ export function describeFailure(thrown: unknown, message: RunMessage, definition
   const here = { id: run, task: `${task.module}:${task.export}` }
   const original = thrown instanceof TaskFailedError ? thrown.cause : thrown
   const path = thrown instanceof TaskFailedError ? [here, ...thrown.path] : [here]
+  cleanStack(original)
   const code = definition ? codeOf(thrown, run) : 'TASK_NOT_LOADED'
   const retryable = code === 'TASK_FAILED' && !isFinal(original) && wantsRetry(original, path, message, definition)
   return { error: { code, ...summarize(original), path }, value: encodeError(original), retryable }

@@ -95,6 +95,7 @@ export class Execution {
     const output = await this.#within(definition, async (body) => {
       const input = await this.#prepare(definition, body, sent)
       const result = body.run(input, this.scope.context!)
+      this.line.open(body)
       return isStream(result) ? await this.line.stream(result, this.scope.signal) : await result
     })
     return output
@@ -132,7 +133,6 @@ export class Execution {
     // Cancelled while it loaded or was checked: its function does not begin.
     this.scope.signal.throwIfAborted()
     this.#watchCancel(body)
-    this.line.open(body)
     channel.send({ type: 'running', run: message.run })
     // The frame leaves in this turn: a function that never yields must not hold it back.
     await setImmediate()

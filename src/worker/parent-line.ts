@@ -29,6 +29,8 @@ export class ParentLine {
   /** Handlers that were looked for and are not there. */
   readonly #missing = new Set<string>()
   #body: TaskBody | undefined
+  /** What came before the function was called. */
+  #early: LineMessage[] = []
   #writer: ItemWriter | undefined
 
   constructor(options: ParentLineOptions) {
@@ -44,9 +46,10 @@ export class ParentLine {
     this.parent = this.#parentProxy(handlers)
   }
 
-  /** The run's methods may be called from now on. */
+  /** The function has been called: the run's methods may be called from now on. */
   open(body: TaskBody): void {
     this.#body = body
+    for (const message of this.#early.splice(0)) this.#handle(message)
   }
 
   receive(frame: LineFrame, value: IncomingValue | undefined): void {
@@ -77,6 +80,7 @@ export class ParentLine {
   }
 
   #handle(message: LineMessage): void {
+    if (!this.#body) return void this.#early.push(message)
     switch (message.type) {
       case 'want':
         if (message.call === YIELDS) return this.#writer?.want(message.items)

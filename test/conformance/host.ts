@@ -5,7 +5,8 @@ import type { TaskOptions } from '../../src/core/options.ts'
 import { decode } from '../../src/core/values/decode.ts'
 import { encode } from '../../src/core/values/encode.ts'
 import { openSupervisor, type LocalOptions, type RootRun, type Settlement } from '../../src/client/local.ts'
-import { compileProject } from '../../src/project/compile-project.ts'
+import { compileProject, type CompiledTree } from '../../src/project/compile-project.ts'
+import { definitionOptions } from '../../src/project/definition-options.ts'
 import { findProject } from '../../src/project/project.ts'
 
 export interface ConformanceEngine {
@@ -19,8 +20,11 @@ const root = fileURLToPath(new URL('../fixtures/conformance/', import.meta.url))
 
 /** A supervisor with the fixture project, and everything that it tells. */
 export async function openHost(engine: ConformanceEngine, options: Partial<LocalOptions> = {}) {
+  let compiled: Promise<CompiledTree> | undefined
+  const tree = (): Promise<CompiledTree> => (compiled ??= findProject(root).then((project) => compileProject(project)))
   const supervisor = await openSupervisor({
-    tree: async () => await compileProject(await findProject(root)),
+    tree,
+    describe: async (task) => await definitionOptions(await tree(), task),
     ...engine.options,
     ...options,
   })

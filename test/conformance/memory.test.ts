@@ -2,6 +2,7 @@ import { createMemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { serveInMemory } from '../../src/testing/serve-in-memory.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
+import { language } from './language-suite.ts'
 import { conformance } from './suite.ts'
 
 const engine: ConformanceEngine = {
@@ -12,3 +13,4 @@ const engine: ConformanceEngine = {
 
 conformance(engine)
 concurrency(engine)
+language(engine)

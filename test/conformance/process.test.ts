@@ -1,8 +1,10 @@
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
+import { language } from './language-suite.ts'
 import { conformance } from './suite.ts'
 
 const engine: ConformanceEngine = { name: 'process', isolated: true, options: { engine: 'process' } }
 
 conformance(engine)
 concurrency(engine)
+language(engine)

@@ -1,0 +1,47 @@
+/** What people see of a stack: their own frames, not those of this package and of Node's insides. */
+import { fileURLToPath } from 'node:url'
+
+const ownFolder = fileURLToPath(import.meta.url).replace(/(.*[\\/](?:dist|src)[\\/]).*/s, '$1')
+const ownUrl = import.meta.url.replace(/(.*\/(?:dist|src)\/).*/s, '$1')
+
+/** The frames of a stack, one a line. */
+export function userFrames(stack: string): string[] {
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isInside(line))
+  return frames.map((line) => line.replace(/at (async )?<anonymous> \((.*)\)$/, (_, how = '', place) => `at ${how}${place}`))
+}
+
+function isInside(line: string): boolean {
+  return /\(?node:(?:internal|async_hooks|events|timers)/.test(line) || line.includes(ownFolder) || line.includes(ownUrl)
+}
+
+/** What stands before the frames: the name and the message. */
+export function headOf(stack: string): string {
+  const at = stack.search(/\n\s+at /)
+  return at === -1 ? stack : stack.slice(0, at)
+}
+
+/** `main (main.ts:3:5)` of the first frame, if there is one. */
+export function firstFrame(stack: string): string | undefined {
+  const [line] = userFrames(stack)
+  return line?.trim().replace(/^at (?:async )?/, '')
+}
+
+const MAX_CAUSES = 8
+
+/** Takes the frames that are not the user's out of an error and its causes, before it leaves the process. Never throws. */
+export function cleanStack(thrown: unknown): void {
+  let error = thrown
+  for (let depth = 0; depth <= MAX_CAUSES && error instanceof Error; depth++) {
+    try {
+      const { stack } = error
+      if (typeof stack === 'string') setStack(error, [headOf(stack), ...userFrames(stack)].join('\n'))
+      error = error.cause
+    } catch {
+      return
+    }
+  }
+}
+
+export function setStack<E extends Error>(error: E, stack: string): E {
+  return Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true, enumerable: false })
+}
