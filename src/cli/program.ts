@@ -141,6 +141,16 @@ function addProjectCommands({ program, io, done }: Place): void {
     const { config } = await import('./commands/config.ts')
     done(await config(flags, io))
   })
+  const cluster = program
+    .command('cluster')
+    .summary('show the clusters of the config')
+    .description('Works with the named targets of the config: cowait cluster ls shows them.')
+  const ls = cluster.command('ls').description('Shows the clusters with their engines and settings.').option('--json', 'JSON on stdout')
+  addProjectOptions(ls)
+  ls.action(async (flags: object) => {
+    const { listClusters } = await import('./commands/cluster.ts')
+    done(await listClusters(flags, io))
+  })
   reader(
     'doctor',
     'look for what is missing on this machine',
@@ -172,6 +182,16 @@ function addRunCommands({ program, io, done }: Place): void {
     .action(async (run: string, flags: object) => {
       const { logs } = await import('./commands/logs.ts')
       done(await logs(run, flags, io))
+    })
+  program
+    .command('inspect')
+    .summary('print all that is known of a run')
+    .description('Prints what is known of a run and of what it called as JSON, from its record in this project.')
+    .argument('[run]', 'an id, the beginning of one, or latest', 'latest')
+    .option('--cwd <folder>', 'work as if started there')
+    .action(async (run: string, flags: object) => {
+      const { inspect } = await import('./commands/inspect.ts')
+      done(await inspect(run, flags, io))
     })
   program
     .command('kill')

@@ -83,6 +83,7 @@ test('config shows where values are from and no value of a variable', async () =
   expect(stdout).toMatch(/env\.C +\*\*\* +\.env/)
   expect(stdout).toMatch(/clusters\.prod\.engine +docker/)
   expect(stdout).not.toContain('secret')
+  expect((await cowait(['cluster', 'ls'], { cwd: configured.root })).stdout).toBe('prod  docker\n')
 })
 
 describe('a run that is alive', () => {
@@ -121,6 +122,11 @@ describe('a run that is over', () => {
   test('has its log and a page that stands alone', async () => {
     await run('run', 'outcomes:outer')
     expect((await run('logs')).stdout).toContain('| about to fail 7')
+    expect(JSON.parse((await run('inspect')).stdout)).toMatchObject({
+      task: 'outcomes:outer',
+      status: 'failed',
+      children: [{ name: 'failing' }],
+    })
     const { code, stdout } = await run('report')
     expect(code).toBe(0)
     const page = readFileSync(stdout.trimEnd(), 'utf8')
