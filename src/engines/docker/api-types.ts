@@ -1,7 +1,6 @@
 /** The parts of the Docker Engine API's data that are read or written here. */
 
 export interface ApiVersion {
-  readonly ApiVersion: string
   readonly MinAPIVersion?: string
 }
 

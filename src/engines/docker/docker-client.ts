@@ -49,18 +49,12 @@ export class DockerClient {
           hint: 'Check DOCKER_HOST and "docker context ls".',
         })
       }
-      const version = await client.call<ApiVersion>('GET', '/version', { signal })
-      if (isOlder(version.ApiVersion, oldestApi)) {
-        throw new EngineError(
-          `The Docker engine at ${endpoint.name} is too old: its API is ${version.ApiVersion}, cowait needs ${oldestApi}.`,
-          {
-            hint: 'Update Docker to 19.03 or later.',
-          },
-        )
+      if (isOlder(offered, oldestApi)) {
+        throw new EngineError(`The Docker engine at ${endpoint.name} is too old: its API is ${offered}, cowait needs ${oldestApi}.`, {
+          hint: 'Update Docker to 19.03 or later.',
+        })
       }
-      const oldestOffered = version.MinAPIVersion ?? oldestApi
-      const wanted = isOlder(version.ApiVersion, newestApi) ? version.ApiVersion : newestApi
-      client.#version = `/v${isOlder(wanted, oldestOffered) ? oldestOffered : wanted}`
+      client.#version = `/v${isOlder(newestApi, offered) ? await client.#newestCommon(signal) : offered}`
       return client
     } catch (error) {
       client.close()
@@ -105,6 +99,12 @@ export class DockerClient {
   /** Ends idle connections. Calls that are under way end by their signals. */
   close(): void {
     this.#agent.destroy()
+  }
+
+  /** For an engine newer than this client, which may have dropped what this client speaks best. */
+  async #newestCommon(signal: AbortSignal): Promise<string> {
+    const { MinAPIVersion = oldestApi } = await this.call<ApiVersion>('GET', '/version', { signal })
+    return isOlder(newestApi, MinAPIVersion) ? MinAPIVersion : newestApi
   }
 
   async #send(method: Method, path: string, options: CallOptions, archive?: Readable): Promise<IncomingMessage> {

@@ -38,8 +38,7 @@ export class IsolatedNetwork {
   async release(): Promise<void> {
     if (this.#made === undefined) return
     this.#made = undefined
-    // A container leaves its network a moment after it is gone.
-    for (let tries = 0; tries < 4; tries++) {
+    for (let tries = 0; tries < 2; tries++) {
       try {
         await this.#client.call('DELETE', `/networks/${isolatedNetwork}`)
         return

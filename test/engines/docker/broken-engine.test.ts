@@ -99,17 +99,24 @@ describeDocker('no engine to speak to', () => {
 
   it('tells something else from an engine, an old one, and one that never answers', async () => {
     const web = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1')
-    const old = createServer((request, response) => {
-      response.setHeader('content-type', 'application/json').setHeader('api-version', '1.24')
-      response.end(request.url === '/version' ? '{"ApiVersion":"1.24"}' : 'OK')
+    const old = createServer((_request, response) => response.setHeader('api-version', '1.24').end('OK')).listen(0, '127.0.0.1')
+    const asked: string[] = []
+    const future = createServer((request, response) => {
+      asked.push(request.url ?? '')
+      response.setHeader('content-type', 'application/json').setHeader('api-version', '1.99')
+      response.end(request.url === '/version' ? '{"ApiVersion":"1.99","MinAPIVersion":"1.90"}' : '{}')
     }).listen(0, '127.0.0.1')
     const sockets = new Set<{ destroy(): void }>()
     const mute = createSocketServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
     const at = (server: { address(): unknown }): string => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
-    await Promise.all([web, old, mute].map(async (server) => server.listening || (await once(server, 'listening'))))
+    await Promise.all([web, old, future, mute].map(async (server) => server.listening || (await once(server, 'listening'))))
     try {
       await expect(open(at(web))).rejects.toThrow(/is no Docker engine/)
       await expect(open(at(old))).rejects.toThrow(/too old: its API is 1\.24, cowait needs 1\.40/)
+      await createDockerEngine({ owner: 'test', runtimeDirectory: tmpdir(), settings: { host: at(future) }, env: {} }).then((engine) =>
+        engine.close(),
+      )
+      expect(asked).toEqual(['/_ping', '/version', '/v1.90/info'])
       await expect(open(at(mute))).rejects.toThrow(/does not answer/)
       expect(await probeDocker({ host: at(mute), timeoutMs: 200 })).toMatchObject({
         ok: false,
@@ -119,6 +126,7 @@ describeDocker('no engine to speak to', () => {
     } finally {
       web.close()
       old.close()
+      future.close()
       mute.close()
       for (const socket of sockets) socket.destroy()
     }
