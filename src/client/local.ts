@@ -10,6 +10,7 @@ import { createRunId } from '../core/ids.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Tree } from '../core/tree.ts'
 import type { Encoded } from '../core/value.ts'
+import { guardFolder } from '../engines/folder-guard.ts'
 import { sweepFolders } from '../engines/private-folder.ts'
 import type { LineFrame } from '../protocol/messages.ts'
 import type { Owner } from '../supervisor/owner.ts'
@@ -68,6 +69,8 @@ const hostId = 'host'
 export async function openSupervisor(options: LocalOptions): Promise<LocalSupervisor> {
   const id = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(id)
+  // The process engine's own guard does this for it.
+  const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory)
   const supervisor = new Supervisor({
     id,
     engine: options.engine,
@@ -111,6 +114,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
       const left = await supervisor.close(reason)
       await Promise.all([closeSocket(), swept])
       await rm(directory, { recursive: true, force: true })
+      release?.()
       return { left }
     },
   }
