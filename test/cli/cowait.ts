@@ -39,7 +39,6 @@ export class TestProject implements Disposable {
 
 export interface Ended {
   readonly code: number | null
-  readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
@@ -63,9 +62,8 @@ export class Invocation {
     })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take('stdout', text))
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take('stderr', text))
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({
+    this.ended = once(this.child, 'close').then(([code]) => ({
       code: code as number | null,
-      signal: signal as NodeJS.Signals | null,
       stdout: this.stdout,
       stderr: this.stderr,
     }))

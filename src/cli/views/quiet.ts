@@ -20,7 +20,7 @@ export class QuietView implements View {
   notice(): void {}
 
   async end(outcome: Outcome): Promise<void> {
-    const { stdout, stderr } = this.#context
+    const { stderr } = this.#context
     if (outcome.error) stderr.write(failureText(outcome, this.#board, this.#context))
     if (outcome.status === 'done') await writeResult(this.#context, outcome.output)
   }
