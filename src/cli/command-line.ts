@@ -22,6 +22,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   }
   io.stdout.onClosed = () => io.stop.request('SIGINT')
   io.stderr.onClosed = () => io.stop.request('SIGINT')
+  // Until a command listens itself, there is nothing to clear up that would not go with this process.
+  io.stop.listen((signal) => process.exit(exitCodeOfSignal(signal)))
   const exitCode = await runCommand(args, io)
   if (exitCode === undefined) return
   io.stop.listen((signal, nth) => {

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
 
@@ -174,6 +176,20 @@ describe('stopping', () => {
     invocation.child.kill('SIGKILL')
     await invocation.ended
     await gone(pids, 10_000)
+  })
+
+  test('a signal while the code still loads ends at once', async () => {
+    project.write(
+      'hanging.ts',
+      `import { writeFileSync } from 'node:fs'\nwriteFileSync('loading', '')\nsetInterval(() => {}, 1000)\nawait new Promise(() => {})\n`,
+    )
+    const invocation = new Invocation(['run', 'hanging'], { cwd: project.root })
+    while (!existsSync(join(project.root, 'loading'))) await delay(20)
+    const pids = descendants(invocation.child.pid ?? 0)
+    expect(pids.length).toBeGreaterThan(0)
+    invocation.child.kill('SIGINT')
+    expect(await invocation.ended).toMatchObject({ code: 130, stdout: '' })
+    await gone(pids, 2_000)
   })
 
   test('a reader that closes its pipe cancels the tree', async () => {

@@ -15,7 +15,7 @@ export async function askInput(keys: readonly string[], schema: JsonSchema, io: 
   const answers: Record<string, unknown> = {}
   for (const key of keys) {
     const answer = await askOne(prompts, key, propertyOf(schema, key, schema) ?? {}, schema)
-    if (prompts.isCancel(answer)) throw new UsageError(`${task} was not started: ${key} was not given`)
+    if (prompts.isCancel(answer)) io.stop.request('SIGINT')
     answers[key] = answer
   }
   return answers
