@@ -11,7 +11,7 @@
  * User code and the worker's program must load one and the same copy of our package. So the worker runs from the copy that user code
  * resolves: the project's installed one when it is the one that runs here, else ours is put in its place.
  */
-import { existsSync, lstatSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, posix, relative, sep } from 'node:path'
 import type { Tree } from '../../core/tree.ts'
 
@@ -115,7 +115,7 @@ function dependenciesAbove(root: string): string | undefined {
 }
 
 function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 function toPosix(path: string): string {

@@ -1,6 +1,20 @@
 /** The folders that cowait makes itself for a container: a manifest for its runtime, and a link by which code finds it. */
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
 import type { Tree } from '../../core/tree.ts'
 import type { Layout, Part } from './code-layout.ts'
@@ -56,9 +70,23 @@ export class MadeFolders {
     })
   }
 
+  /** One is made for each version of the code, and none is asked for again when the next one is. */
+  #removeOld(): void {
+    for (const name of readdirSync(this.directory)) {
+      const path = join(this.directory, name)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat && Date.now() - stat.mtimeMs > keptMs) rmSync(path, { recursive: true, force: true })
+    }
+  }
+
   #once(kind: string, content: string, make: (folder: string) => void): string {
     const folder = join(this.directory, `${kind}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`)
-    if (existsSync(folder)) return folder
+    if (existsSync(folder)) {
+      const now = new Date()
+      utimesSync(folder, now, now)
+      return folder
+    }
+    this.#removeOld()
     const unfinished = `${folder}.${randomUUID()}`
     mkdirSync(unfinished)
     try {
@@ -72,6 +100,9 @@ export class MadeFolders {
     return folder
   }
 }
+
+/** Longer than any run that may still have one mounted. */
+const keptMs = 14 * 24 * 3_600_000
 
 interface Manifest {
   readonly version?: string

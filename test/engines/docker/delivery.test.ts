@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
@@ -41,6 +41,20 @@ describeDocker('code in a container', () => {
     const told = await rig.start()
     expect(await told.tell('resolveFromCode', './packages/a/resolve.js')).toMatchObject({ text: 'linked', odd: {} })
     expect(existsSync(join(rig.project.tree.directory, 'packages/a/node_modules'))).toBe(false)
+  })
+
+  it('keeps what it made for a version of the code as long as it may be used', async () => {
+    const project = makeProject(workspace)
+    const made = join(project.tree.root, '.cowait/cache/docker')
+    const month = new Date(Date.now() - 30 * 24 * 3_600_000)
+    for (const name of ['code-old', 'code-new']) mkdirSync(join(made, name), { recursive: true })
+    utimesSync(join(made, 'code-old'), month, month)
+    await using rig = await Rig.open({ project })
+    await rig.spec()
+    const names = readdirSync(made)
+    expect(names).toContain('code-new')
+    expect(names).not.toContain('code-old')
+    expect(names.filter((name) => name.startsWith('code-'))).toHaveLength(2)
   })
 
   it('uses the project’s own installed package when that is the one that runs', async () => {
