@@ -89,7 +89,9 @@ type Bad<I, F> =
 
 /** A function's task, or why it cannot be one. */
 export type Checked<I, F> = [Bad<I, F>] extends [never]
-  ? Task<I, OutputOf<F>, ExtrasOf<{}, {}, YieldsOf<F>>>
+  ? [YieldsOf<F>] extends [never]
+    ? Task<I, OutputOf<F>>
+    : Task<I, OutputOf<F>, { yields: YieldsOf<F> }>
   : InvalidTask<`${Bad<I, F>} cannot cross a container border`>
 
 /** What has nothing in it is left out of the bag. */
