@@ -7,6 +7,7 @@ import { YIELDS, type LineMessage } from './line.ts'
 import { LineAnswers } from './line-answers.ts'
 import { LineCalls } from './line-calls.ts'
 import { captureFrames } from './caller-line.ts'
+import type { Encoded } from './value.ts'
 import { decode } from './values/decode.ts'
 
 type Method = (...args: unknown[]) => unknown
@@ -50,13 +51,21 @@ export class RunLine {
       case 'leave':
         return this.#answers.receive(message)
       case 'items':
-        if (message.call === YIELDS) return this.#reader.push(decode(message.value) as unknown[])
+        if (message.call === YIELDS) return this.#push(message.value)
         return this.#calls.receive(message)
       case 'rpc-stream':
       case 'rpc-result':
         return this.#calls.receive(message)
       default:
         message satisfies never
+    }
+  }
+
+  #push(value: Encoded): void {
+    try {
+      this.#reader.push(decode(value) as unknown[])
+    } catch (error) {
+      this.#reader.end(error as Error)
     }
   }
 

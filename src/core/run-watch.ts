@@ -110,7 +110,17 @@ export class RunWatch {
   }
 
   #emit<E extends keyof RunEvents>(name: E, event: RunEvents[E]): void {
-    for (const listener of this.#listeners) if (listener.name === name) listener.tell(event)
+    for (const listener of this.#listeners) {
+      if (listener.name !== name) continue
+      try {
+        listener.tell(event)
+      } catch (error) {
+        // As from any other callback: it fails the task that listens, not the run that is listened to.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 }
 

@@ -2,7 +2,6 @@
 import { writeSync } from 'node:fs'
 import type { TaskDefinition } from '../core/definition.ts'
 import { resolveOptions } from '../core/resolve-options.ts'
-import type { RunOptions } from '../core/options.ts'
 import type { StandardSchemaV1 } from '../core/standard-schema.ts'
 import type { DescribeAnswer, TaskDescription } from './describe.ts'
 import type { JsonSchema } from './json-schema.ts'
@@ -39,18 +38,11 @@ function describeTask(exportName: string, value: unknown): TaskDescription | und
     export: exportName,
     ordinal: place.ordinal,
     name: definition.options.name ?? exportName,
-    options: plain(resolveOptions(definition.options, exportName)),
+    options: resolveOptions(definition.options, exportName),
     ...(description !== undefined && { description }),
     ...(inputSchema && { input: inputSchema }),
     ...(outputSchema && { output: outputSchema }),
   }
-}
-
-/** Who asks for the description cannot be asked whether to retry. */
-function plain({ retry, ...options }: RunOptions): RunOptions {
-  if (!retry) return options
-  const { ask: _ask, ...rest } = retry
-  return { ...options, retry: rest }
 }
 
 type Converter = (options: { target: string; libraryOptions: Record<string, unknown> }) => JsonSchema

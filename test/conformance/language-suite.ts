@@ -109,6 +109,13 @@ export function language(engine: ConformanceEngine): void {
       expect(await output('language:reads', { to: 0 })).toEqual({ sum: 0, end: 'all 0' })
     })
 
+    test.runIf(isolated)('a hundred thousand items need no more memory than a hundred', { timeout: 120_000 }, async () => {
+      const few = (await output('language:measuresStream', { to: 100 })) as { rss: number }
+      const many = (await output('language:measuresStream', { to: 100_000 })) as { count: number; rss: number }
+      expect(many.count).toBe(100_000)
+      expect(many.rss - few.rss).toBeLessThan(64 * 1024 * 1024)
+    })
+
     test('a reader that leaves cancels the run, which is never more than 64 items ahead', async () => {
       await using host = await openHost(engine)
       expect(await host.output('language:readsSlowly')).toBe('cancelled')
@@ -203,6 +210,11 @@ export function language(engine: ConformanceEngine): void {
       expect(lines).toContain('warn two')
       expect(heard['log']).toContain('two')
       if (isolated) expect(lines).toEqual(['info one', 'warn two'])
+    })
+
+    test.runIf(isolated)('a listener that throws fails the task that listens', async () => {
+      await using host = await openHost(engine)
+      expect(await host.settle('language:listensBadly')).toMatchObject({ status: 'failed', error: { message: 'listened badly' } })
     })
 
     test('lines of everything below', async () => {

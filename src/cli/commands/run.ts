@@ -5,6 +5,7 @@ import { encode } from '../../core/values/encode.ts'
 import type { RunOptions } from '../../core/options.ts'
 import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
 import { compileProject } from '../../project/compile-project.ts'
+import { definitionOptions } from '../../project/definition-options.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
 import { chooseEngine } from '../choose-engine.ts'
@@ -61,6 +62,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     engineName = name
     const supervisor = await openSupervisor({
       tree: () => Promise.resolve(tree),
+      describe: (task) => definitionOptions(tree, task),
       engine: name,
       ...(name === engine.name && { engineSettings: target.settings }),
       defaults: target.defaults,
