@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { EngineError, UsageError } from '../../src/core/errors.ts'
@@ -262,8 +263,9 @@ describe.skipIf(process.platform !== 'linux')('the process engine', () => {
 
   it('says that the working directory is missing', async () => {
     await using lab = new Lab()
-    const started = lab.start('idle', { code: { hash: '0', path: '/', cwd: '/nonexistent' } })
-    await expect(started).rejects.toThrow('Worker idle could not be started: its working directory /nonexistent does not exist (ENOENT).')
+    const cwd = join(lab.base, 'missing')
+    const started = lab.start('idle', { code: { hash: '0', path: '/', cwd } })
+    await expect(started).rejects.toThrow(`Worker idle could not be started: its working directory ${cwd} does not exist (ENOENT).`)
   })
 
   it('refuses what it cannot honour, by the name of the option', async () => {

@@ -134,7 +134,7 @@ export class Proxy {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut()
-    await Promise.all([this.#left, this.#right].map((stream) => stream.closed || once(stream, 'close')))
+    await Promise.all([this.#left, this.#right].filter((stream) => !stream.closed).map((stream) => once(stream, 'close')))
   }
 
   #chosen(direction: Direction): Lane[] {
