@@ -23,7 +23,7 @@ import type {
   TaskOfClass,
 } from './types.ts'
 
-export type { CallOptions, InvalidTask, NoInput, Task } from './types.ts'
+export type { NoInput, Task } from './types.ts'
 
 /** What a task may do around its function. In order: `init`, `before`, validation, the function, `after`. */
 interface Hooks<Context> {

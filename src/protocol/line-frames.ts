@@ -4,7 +4,6 @@ import type { LineMessage } from '../core/line.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Down, LineFrame, Up } from './messages.ts'
-import type { IncomingValue } from './values.ts'
 
 /** Whose line it is, as the end of a channel knows it: that of its run with its caller, or with one of its children. */
 export interface LineAddress {
@@ -22,11 +21,7 @@ export function sendLine<In extends Up | Down>(bodies: Bodies<In, Up | Down>, { 
   } else bodies.send({ ...message, ...address } as LineFrame)
 }
 
-/** The message that a frame holds; with a promise where its value is still on its way. */
-export function readLine(frame: LineFrame, value: IncomingValue | undefined): Promise<LineMessage> | undefined {
-  return value?.read().then((encoded) => lineOf(frame, encoded))
-}
-
+/** The message that a frame holds, with its value. */
 export function lineOf(frame: LineFrame, value: Encoded | undefined): LineMessage {
   const { run: _run, child: _child, ...message } = frame
   return { ...message, ...(value ? { value } : {}) } as LineMessage

@@ -1,5 +1,14 @@
 import { describe } from 'vitest'
 import { hasDocker } from '../engines/docker/available.ts'
+import { concurrency } from './concurrency-suite.ts'
+import type { ConformanceEngine } from './host.ts'
+import { language } from './language-suite.ts'
 import { conformance } from './suite.ts'
 
-describe.runIf(hasDocker())('docker', () => conformance({ name: 'docker', isolated: true, options: { engine: 'docker' } }))
+const engine: ConformanceEngine = { name: 'docker', isolated: true, options: { engine: 'docker' } }
+
+describe.runIf(hasDocker())('docker', () => {
+  conformance(engine)
+  concurrency(engine)
+  language(engine)
+})
