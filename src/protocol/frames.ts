@@ -33,6 +33,9 @@ export function encodeFrame(message: { readonly type: string }, body: Uint8Array
   return Buffer.concat([encodeHeader(message, body.length), body])
 }
 
+/** The stream ended in the middle of a frame: whoever wrote it went away, and did nothing wrong by that. */
+export class CutFrameError extends ProtocolError {}
+
 /**
  * Cuts a stream of bytes into frames, whatever pieces the bytes arrive in. Holds at most one frame, copies each byte once,
  * and throws a `ProtocolError` at the first byte that cannot belong to a frame; after that it must not be used again.
@@ -60,11 +63,11 @@ export class FrameParser {
   /** To be called when the stream has ended: throws if that was in the middle of a frame. */
   end(): void {
     if (this.#raw) {
-      throw new ProtocolError(
+      throw new CutFrameError(
         `The stream ended inside a frame: ${this.#bodyBytes} of ${this.#body.length} bytes of the body of message ${named(this.#raw)} had come.`,
       )
     }
-    if (this.#lineBytes > 0) throw new ProtocolError(`The stream ended inside a frame, after ${excerpt(this.#joinLine())}.`)
+    if (this.#lineBytes > 0) throw new CutFrameError(`The stream ended inside a frame, after ${excerpt(this.#joinLine())}.`)
   }
 
   #takeLine(bytes: Buffer, from: number): number {

@@ -7,6 +7,7 @@ import { ProtocolError } from '../core/errors.ts'
 import type { TreeRef } from '../core/tree.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
+import { CutFrameError } from '../protocol/frames.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
@@ -158,7 +159,8 @@ export class Attempt implements Owner {
     this.#printed = new Printed(worker.output, (item) => this.#emit({ type: 'log', attempt: this.#run.attempt, ...item }))
     const channel = this.#openChannel(worker)
     const first = await Promise.race([this.#answer, worker.exited, channel.closed])
-    if (!this.#outcome) await bounded(Promise.all([channel.closed, worker.exited]), first instanceof Error ? 0 : restMs)
+    if (!this.#outcome)
+      await bounded(Promise.all([channel.closed, worker.exited]), first instanceof Error && !(first instanceof CutFrameError) ? 0 : restMs)
     if (this.#isAnswering) await bounded(this.#answer, restMs)
     clearTimeout(this.#boot)
     clearInterval(this.#ping)
@@ -183,7 +185,9 @@ export class Attempt implements Owner {
     const fault = await channel.closed
     const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? 'it closed its channel without an answer' }
     const error =
-      fault instanceof ProtocolError ? this.#protocolError(fault) : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
+      fault instanceof ProtocolError && !(hasLeft && fault instanceof CutFrameError)
+        ? this.#protocolError(fault)
+        : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
     this.#context.ended(this.#run, { type: 'lost', error, retryable: error.code !== 'PROTOCOL' })
   }
 
