@@ -18,7 +18,6 @@ export const ENTRY_POINTS = {
   index: 'src/index.ts',
   cli: 'src/cli/main.ts',
   worker: 'src/worker/main.ts',
-  testing: 'src/testing/index.ts',
   config: 'src/config.ts',
   thread: 'src/client/thread.ts',
   describe: 'src/project/describe-main.ts',
@@ -104,7 +103,7 @@ async function emitDeclarations(outdir) {
   child.stdout.setEncoding('utf8').on('data', (text) => (printed += text))
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`tsc -p tsconfig.build.json failed with exit code ${code}.\n${printed}`)
-  const entries = ['index.d.ts', 'config.d.ts', 'testing/index.d.ts'].map((file) => join(outdir, file)).filter((file) => existsSync(file))
+  const entries = ['index.d.ts', 'config.d.ts'].map((file) => join(outdir, file)).filter((file) => existsSync(file))
   const files = await filesUnder(outdir)
   await Promise.all(files.map(rewriteImportEndings))
   const reached = await declarationsReachedFrom(entries)

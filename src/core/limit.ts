@@ -7,8 +7,6 @@ import { rootScope } from './root.ts'
 import { currentScope } from './scope.ts'
 import { show } from './show.ts'
 
-export type { LimitRule } from './caller.ts'
-
 const maxNameLength = 200
 
 /** A limit that all tasks of a run tree share. */

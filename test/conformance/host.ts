@@ -83,5 +83,3 @@ export async function openHost(engine: ConformanceEngine, options: Partial<Local
     },
   }
 }
-
-export type Host = Awaited<ReturnType<typeof openHost>>

@@ -158,7 +158,12 @@ describe('data', () => {
     const specifiers = ['./plugins/a.ts', './plugins/a', './plugins/b.js', './plugins/count.js', '../config.json']
     const { value, error } = await project.run(
       'src/main',
-      `Promise.all(${JSON.stringify(specifiers)}.map(async (each) => JSON.stringify(await m.byName(each)).slice(0, 12)))`,
+      // One after another: the modules count in which order they are loaded.
+      `(async () => {
+        const seen = []
+        for (const each of ${JSON.stringify(specifiers)}) seen.push(JSON.stringify(await m.byName(each)).slice(0, 12))
+        return seen
+      })()`,
     )
     expect(error).toBe(undefined)
     expect(value).toEqual(['"a1"', '"a1"', '"b2"', '"counter"', '{"name":"con'])

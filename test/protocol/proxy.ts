@@ -148,9 +148,3 @@ export async function proxiedPair(): Promise<{ left: Socket; right: Socket; prox
   const [nearRight, right] = await socketPair()
   return { left, right, proxy: new Proxy(nearLeft, nearRight) }
 }
-
-/** A stream that reaches `inner` through a proxy: what is sent to it goes `toRight`. */
-export async function proxied(inner: Duplex): Promise<{ stream: Socket; proxy: Proxy }> {
-  const [stream, nearLeft] = await socketPair()
-  return { stream, proxy: new Proxy(nearLeft, inner) }
-}

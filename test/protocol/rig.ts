@@ -4,7 +4,6 @@ import { Bodies, type BodiesOptions } from '../../src/protocol/bodies.ts'
 import { Channel, type ChannelOptions } from '../../src/protocol/channel.ts'
 import type { Both, Down, Up } from '../../src/protocol/messages.ts'
 import { parseDown, parseUp } from '../../src/protocol/parse.ts'
-import type { IncomingValue } from '../../src/protocol/values.ts'
 import { proxiedPair, type Proxy } from './proxy.ts'
 
 export type SupervisorChannel = Channel<Up | Both, Down | Both>
@@ -41,8 +40,6 @@ export async function openBodies(options: BodiesOptions = {}): Promise<BodiesEnd
   const ends = await openEnds()
   return { ...ends, up: new Bodies<Down, Up>(ends.worker), down: new Bodies<Up, Down>(ends.supervisor, options) }
 }
-
-export type Received<In> = { readonly message: In; readonly value: IncomingValue | undefined }
 
 /** Resolves once `holds`; fails after 10 s. */
 export async function until(holds: () => boolean, what: string): Promise<void> {

@@ -48,6 +48,8 @@ function record(id: string, parent: string | null, more: Partial<RunRecord> = {}
     phase: 'running',
     attempt: 1,
     children: new Set(),
+    unfinished: 0,
+    waits: false,
     counted: false,
     worker: 'live',
     ...more,
