@@ -1,0 +1,250 @@
+/** Plays one cell of the kill matrix and looks at it from outside: at processes, containers and files, never through cowait. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunEvent } from '../../src/core/events.ts'
+import { callersOf, expectedOf, isHost, type Cell } from './matrix.ts'
+
+const repository = join(import.meta.dirname, '../..')
+const program = join(repository, 'dist/cli.js')
+/** Leaf and siblings, and the two above them. */
+const STANDING = 3
+const GONE_MS = 10_000
+const START_MS = 40_000
+
+/** A copy of the fixture with nothing around it, and the folder of every cell's private files. */
+export class ControlProject implements Disposable {
+  readonly base: string = mkdtempSync(join(tmpdir(), 'cowait-control-'))
+  readonly root: string = join(this.base, 'project')
+
+  constructor() {
+    cpSync(join(repository, 'test/fixtures/control'), this.root, { recursive: true })
+    mkdirSync(join(this.root, 'node_modules'))
+    symlinkSync(repository, join(this.root, 'node_modules/cowait'))
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.base, { recursive: true, force: true })
+  }
+}
+
+/** What is wrong with a cell's outcome; empty if nothing is. */
+export async function play(cell: Cell, project: ControlProject, megabytes: number): Promise<string[]> {
+  const host = new CellHost(cell, project, megabytes)
+  const wrong: string[] = []
+  try {
+    if (isHost(cell.who)) await host.strike(cell)
+    if (cell.how === 'removed') await host.remove(cell.who)
+    const exit = await within(host.ended, START_MS)
+    const endedAt = performance.now()
+    if (exit === undefined) wrong.push(`did not end within ${START_MS} ms`)
+    const left = await host.leftovers(endedAt + GONE_MS)
+    if (left.length > 0) wrong.push(`left after ${GONE_MS} ms: ${left.join('; ')}`)
+    const expected = expectedOf(cell)
+    if (exit !== undefined && exit !== expected.exit) wrong.push(`exit ${exit}, expected ${expected.exit}`)
+    if (expected.cause) wrong.push(...host.untold(expected.cause, callersOf(cell.who)))
+    if (expected.hasLastWords && !host.lines.includes('last words 19')) wrong.push('the last words were lost')
+  } catch (error) {
+    wrong.push((error as Error).message)
+  } finally {
+    await host.end()
+  }
+  if (wrong.length > 0) wrong.push(`stdout and stderr:\n${host.stdout.slice(-3_000)}\n${host.stderr.slice(-3_000)}`)
+  return wrong
+}
+
+class CellHost {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | string>
+  stdout = ''
+  stderr = ''
+  readonly #folder: string
+  readonly #engine: Cell['engine']
+  readonly #owners = new Set<string>()
+  #onText: (() => void)[] = []
+  #isOver = false
+
+  constructor({ engine, ...cell }: Cell, { base, root }: ControlProject, megabytes: number) {
+    this.#engine = engine
+    this.#folder = mkdtempSync(join(base, 'cell-'))
+    const input = JSON.stringify({
+      who: isHost(cell.who) ? 'host' : cell.who,
+      how: cell.how,
+      during: cell.during,
+      beside: cell.beside,
+      attempts: 2,
+      megabytes,
+    })
+    const args = cell.who === 'script' ? ['script.mjs', input] : [program, 'run', 'tree.mjs:root', ...flagsOf(cell), ...inputsOf(input)]
+    this.child = spawn(process.execPath, [...(cell.how === 'oom' && cell.who === 'script' ? ['--max-old-space-size=64'] : []), ...args], {
+      cwd: root,
+      env: { ...ownEnvironment(), TMPDIR: this.#folder, COWAIT_ENGINE: engine },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    this.child.stdin!.on('error', () => undefined)
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.child[stream]!.setEncoding('utf8').on('data', (text: string) => {
+        this[stream] += text
+        this.#noteOwners()
+        for (const resolve of this.#onText.splice(0)) resolve()
+      })
+    }
+    this.ended = once(this.child, 'exit').then(([code, signal]) => {
+      this.#isOver = true
+      for (const resolve of this.#onText.splice(0)) resolve()
+      return (signal ?? code) as number | string
+    })
+  }
+
+  get events(): RunEvent[] {
+    return this.stdout
+      .slice(0, this.stdout.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as RunEvent)
+  }
+
+  /** What the workers printed, in order of arrival. */
+  get lines(): string[] {
+    return this.events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
+  }
+
+  /** Waits until the tree is where the cell wants it, and kills the host. */
+  async strike({ who, how, during }: Cell): Promise<void> {
+    const text = () => (who === 'cli' ? this.lines : this.stderr.split('\n').map((line) => line.slice(line.indexOf('| ') + 2)))
+    const stands = () => text().filter((line) => line === 'stands').length
+    const isThere = during === 'start' ? () => stands() >= 1 : () => stands() >= STANDING + (during === 'awaiting' ? 1 : 0)
+    await this.#until(isThere)
+    if (how === 'timeout') return
+    if (how.startsWith('SIG')) process.kill(this.child.pid!, how)
+    else this.child.stdin!.write(how)
+  }
+
+  /** Removes the container of a worker by hand. */
+  async remove(name: string): Promise<void> {
+    await this.#until(() => this.lines.includes('last words 19'))
+    const worker = this.events.find((event) => event.type === 'starting' && event.run.startsWith(name))
+    if (worker?.type !== 'starting') throw new Error(`no worker of ${name} was started`)
+    const [id = ''] = idsOf(['ps'], `cowait.worker=${worker.worker}`)
+    execFileSync('docker', ['rm', '-f', id], { stdio: 'ignore' })
+  }
+
+  /** What of the cell is still there when `deadline` has passed. */
+  async leftovers(deadline: number): Promise<string[]> {
+    for (;;) {
+      const left = [...this.#processes(), ...this.#folders(), ...this.#containers()]
+      if (left.length === 0 || performance.now() > deadline) return left
+      await delay(100)
+    }
+  }
+
+  /** Callers that were not told of the cause: each prints what it caught, the command line says it last. */
+  untold(cause: RegExp, callers: readonly string[]): string[] {
+    const settled = this.events.findLast((event) => event.type === 'settled')
+    const last = settled?.type === 'settled' ? JSON.stringify(settled.error) : undefined
+    const told = callers.map((caller) => {
+      const log = this.events.find((event) => event.type === 'log' && event.run.startsWith(caller) && event.text.startsWith('caught '))
+      return [caller, log?.type === 'log' ? log.text : undefined] as const
+    })
+    return [...told, ['the command line', last] as const]
+      .filter(([, text]) => text === undefined || !cause.test(text))
+      .map(([caller, text]) => `${caller} was told ${text}, not ${cause}`)
+  }
+
+  async end(): Promise<void> {
+    if (!this.#isOver) this.child.kill('SIGKILL')
+    await this.ended
+    for (const pid of this.#pids()) process.kill(pid, 'SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #until(isThere: () => boolean): Promise<void> {
+    const deadline = delay(START_MS, undefined, { ref: false })
+    let isLate = false
+    void deadline.then(() => (isLate = true))
+    while (!isThere()) {
+      if (this.#isOver) throw new Error('it ended before its tree stood')
+      if (isLate) throw new Error(`its tree did not stand within ${START_MS} ms`)
+      await Promise.race([deadline, new Promise<void>((resolve) => this.#onText.push(resolve))])
+    }
+  }
+
+  /** The folders of supervisors have their names, by which containers are labelled. */
+  #noteOwners(): void {
+    for (const owner of this.#folders()) this.#owners.add(owner)
+  }
+
+  #folders(): string[] {
+    const folder = join(this.#folder, `cowait-${process.getuid?.()}`)
+    return existsSync(folder) ? readdirSync(folder) : []
+  }
+
+  #processes(): string[] {
+    return this.#pids().map((pid) => `process ${pid}: ${read(pid, 'cmdline').replaceAll('\0', ' ').slice(0, 200)}`)
+  }
+
+  #pids(): number[] {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && pid !== process.pid && `${read(pid, 'environ')}${read(pid, 'cmdline')}`.includes(this.#folder))
+  }
+
+  #containers(): string[] {
+    return this.#engine === 'docker' ? [...this.#owners].flatMap(ownedBy) : []
+  }
+}
+
+function ownedBy(owner: string): string[] {
+  const lists = { container: ['ps', '-a'], network: ['network', 'ls'], volume: ['volume', 'ls'] }
+  return Object.entries(lists).flatMap(([what, list]) => idsOf(list, `cowait.owner=${owner}`).map((id) => `${what} ${id}`))
+}
+
+function idsOf(list: readonly string[], label: string): string[] {
+  const ids = execFileSync('docker', [...list, '-q', '--filter', `label=${label}`], { encoding: 'utf8' })
+  return ids.split('\n').filter((id) => id !== '')
+}
+
+function flagsOf({ how, during, who }: Pick<Cell, 'how' | 'during' | 'who'>): string[] {
+  return [
+    '--ndjson',
+    '--no-record',
+    '--grace',
+    '1s',
+    ...(how === 'timeout' ? ['--timeout', '6s'] : []),
+    ...(who === 'root' && how === 'oom' ? ['--memory', '96m'] : []),
+    ...(who === 'root' && during === 'retrying' ? ['--retry', '1'] : []),
+    ...(who === 'root' && during === 'start' ? ['-e', `DIE_AT_IMPORT=${how}`] : []),
+  ]
+}
+
+function inputsOf(input: string): string[] {
+  return Object.entries(JSON.parse(input) as object).flatMap(([name, value]) => ['-i', `${name}=${value}`])
+}
+
+/** What the test runner was started with must not decide. */
+function ownEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|COWAIT_|VITEST|XDG_RUNTIME_DIR|NODE_OPTIONS$|NODE_ENV$)/.test(name)),
+  )
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const timer = new AbortController()
+  const late = delay(ms, undefined, { signal: timer.signal }).catch(() => undefined)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    timer.abort()
+  }
+}
+
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,170 @@
+/** The kill matrix as data: who dies, how, while it does what, beside whom, on which engine; and what must come of it. */
+
+export type EngineName = 'process' | 'docker'
+type Who = 'cli' | 'script' | 'root' | 'middle' | 'leaf'
+type How = (typeof hows)[number]
+
+const whos = ['cli', 'script', 'root', 'middle', 'leaf'] as const
+const hows = [
+  'SIGINT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGKILL',
+  'exit0',
+  'exit7',
+  'abort',
+  'rejection',
+  'overflow',
+  'oom',
+  'timeout',
+  'removed',
+] as const
+const durings = ['idle', 'awaiting', 'busy', 'stubborn', 'subprocess', 'start', 'result', 'finally', 'retrying'] as const
+const besides = ['idle', 'busy', 'stubborn', 'subprocess'] as const
+
+export interface Cell {
+  readonly engine: EngineName
+  readonly who: Who
+  readonly how: How
+  /** What the one who dies is doing; for the command line and a script, what the leaf is doing. */
+  readonly during: (typeof durings)[number]
+  /** What the siblings at each level are doing. */
+  readonly beside: (typeof besides)[number]
+}
+
+type Signal = 'SIGKILL' | 'SIGABRT'
+
+interface Expected {
+  /** The exit code of the command line or script; a signal where that ends it. */
+  readonly exit: number | Signal
+  /** How every caller above the dead one is told; absent where nobody is left to be told. */
+  readonly cause?: RegExp
+  readonly hasLastWords: boolean
+}
+
+const exitCodes: Partial<Record<How, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, timeout: 124 }
+
+const causes: Record<How, RegExp> = {
+  SIGINT: /SIGINT/,
+  SIGTERM: /SIGTERM|exit code 143/,
+  SIGHUP: /SIGHUP|exit code 129/,
+  SIGKILL: /SIGKILL|exit code 137/,
+  exit0: /exit code 0/,
+  exit7: /exit code 7/,
+  abort: /SIGABRT|exit code 134/,
+  rejection: /nobody caught this/,
+  overflow: /Maximum call stack size exceeded/,
+  oom: /out of memory/,
+  timeout: /timed out/,
+  removed: /removed from outside|SIGKILL|exit code 137/,
+}
+
+export function isHost(who: Who): boolean {
+  return who === 'cli' || who === 'script'
+}
+
+/** Only containers are removed from outside. A worker lets Ctrl-C pass, for a terminal sends it to all; one that ignores SIGTERM does not die of it. */
+function isPossible({ engine, who, how, during }: Cell): boolean {
+  if (how === 'removed') return engine === 'docker' && !isHost(who) && during !== 'start' && during !== 'retrying' && during !== 'result'
+  if (who === 'cli') return /^SIG|^timeout$/.test(how) && !(how === 'timeout' && (during === 'start' || during === 'retrying'))
+  if (who === 'script') return how !== 'timeout' && !(during === 'start' && how === 'oom')
+  if (how === 'timeout' || how === 'SIGINT') return false
+  // A function that has returned cannot fail any more; and a memory limit ends a large result before it is under way.
+  if (during === 'result') return !['rejection', 'overflow', 'oom'].includes(how)
+  if (during === 'stubborn') return how !== 'SIGTERM'
+  return true
+}
+
+export function expectedOf({ who, how, during }: Cell): Expected {
+  if (who === 'cli') return { exit: how === 'SIGKILL' ? 'SIGKILL' : exitCodes[how]!, hasLastWords: false }
+  if (who === 'script') return { exit: exitOfScript(how), hasLastWords: false }
+  const isThrown = how === 'rejection' || how === 'overflow'
+  const exitOfRoot = !isThrown ? 3 : during === 'start' ? 2 : 1
+  // A root that does not catch what became of its child has failed itself.
+  return { exit: who === 'root' ? exitOfRoot : 1, cause: causes[how], hasLastWords: true }
+}
+
+function exitOfScript(how: How): number | Signal {
+  if (how === 'SIGKILL') return 'SIGKILL'
+  if (how === 'abort' || how === 'oom') return 'SIGABRT'
+  if (how === 'rejection' || how === 'overflow') return 1
+  return exitCodes[how] ?? Number(how.slice(4))
+}
+
+/** Cells in which every possible pair of values occurs at least once, per engine. The same ones each time. */
+export function pairwise(engine: EngineName): Cell[] {
+  const open = new Map<string, Cell>()
+  const all: Cell[] = []
+  for (const who of whos)
+    for (const how of hows)
+      for (const during of durings)
+        for (const beside of besides) {
+          const cell: Cell = { engine, who, how, during, beside }
+          if (!isPossible(cell)) continue
+          all.push(cell)
+          for (const pair of pairsOf(cell)) if (!open.has(pair)) open.set(pair, cell)
+        }
+  const chosen: Cell[] = []
+  while (open.size > 0) {
+    const best = all.reduce((a, b) => (gain(b, open) > gain(a, open) ? b : a))
+    chosen.push(best)
+    for (const pair of pairsOf(best)) open.delete(pair)
+  }
+  return chosen
+}
+
+function gain(cell: Cell, open: ReadonlyMap<string, Cell>): number {
+  return pairsOf(cell).filter((pair) => open.has(pair)).length
+}
+
+function pairsOf({ who, how, during, beside }: Cell): string[] {
+  const values = [who, how, during, beside]
+  return values.flatMap((a, i) => values.slice(i + 1).map((b, j) => `${i}${a} ${i + 1 + j}${b}`))
+}
+
+const cell = (text: string): Cell => {
+  const [engine, who, how, during, beside] = text.split(' ') as [EngineName, Who, How, Cell['during'], Cell['beside']]
+  return { engine, who, how, during, beside }
+}
+
+/** What every run of the tests tries. */
+export const fast: readonly Cell[] = [
+  'process cli SIGINT idle subprocess',
+  'process cli SIGTERM busy stubborn',
+  'process cli SIGHUP finally idle',
+  'process cli SIGKILL subprocess busy',
+  'process cli SIGKILL start stubborn',
+  'process cli SIGINT result idle',
+  'process cli SIGTERM retrying busy',
+  'process cli timeout stubborn subprocess',
+  'process script SIGINT subprocess stubborn',
+  'process script SIGKILL busy subprocess',
+  'process script exit7 idle busy',
+  'process script rejection awaiting idle',
+  'process script abort start busy',
+  'process root exit0 awaiting busy',
+  'process root SIGKILL subprocess stubborn',
+  'process middle exit7 idle subprocess',
+  'process middle oom idle idle',
+  'process middle abort finally busy',
+  'process leaf SIGKILL result busy',
+  'process leaf overflow retrying stubborn',
+  'process leaf rejection busy idle',
+  'process leaf exit7 start subprocess',
+  'docker cli SIGINT busy subprocess',
+  'docker cli SIGKILL subprocess stubborn',
+  'docker cli SIGKILL start idle',
+  'docker script SIGKILL idle busy',
+  'docker middle oom idle stubborn',
+  'docker leaf exit7 subprocess idle',
+  'docker middle removed busy subprocess',
+].map(cell)
+
+/** Who is told of a death: the callers above. */
+export function callersOf(who: Who): readonly Who[] {
+  return { cli: [], script: [], root: [], middle: ['root'], leaf: ['middle', 'root'] }[who] as readonly Who[]
+}
+
+export function nameOf({ engine, who, how, during, beside }: Cell): string {
+  return `${engine}: ${who} dies of ${how} during ${during}, beside ${beside}`
+}
