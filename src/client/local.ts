@@ -1,6 +1,7 @@
 /** A supervisor in this process, for a host that is not a task itself: the command line, and the thread behind a script. */
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
@@ -15,6 +16,7 @@ import { sweepFolders } from '../engines/private-folder.ts'
 import type { LineFrame } from '../protocol/messages.ts'
 import type { Owner } from '../supervisor/owner.ts'
 import type { Route } from '../supervisor/route.ts'
+import { ownPackage } from '../project/package-root.ts'
 import { StoredValue } from '../supervisor/spool.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
@@ -70,7 +72,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   const id = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(id)
   // The process engine's own guard does this for it.
-  const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory)
+  const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory, sweepCommand())
   const supervisor = new Supervisor({
     id,
     engine: options.engine,
@@ -118,6 +120,10 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
       return { left }
     },
   }
+}
+
+function sweepCommand(): string[] {
+  return [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json']
 }
 
 /** The host's own code as the owner of root runs. */
