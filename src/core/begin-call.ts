@@ -38,6 +38,7 @@ export function beginCall(
   let request: CallRequest = {
     id: createRunId(definition.options.name ?? name),
     task: locate(definition.place),
+    definition,
     input: encode({}),
     options: {},
     shield: scope.shield,

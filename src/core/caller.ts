@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts'
+import type { TaskDefinition } from './definition.ts'
 import type { ErrorSummary, RunEvent, Status, TaskRef } from './events.ts'
 import type { LineMessage } from './line.ts'
 import type { RunOptions } from './options.ts'
@@ -18,6 +20,8 @@ export interface CallRequest {
   /** Made here, so that a run has its id at once. */
   readonly id: string
   readonly task: TaskRef | TaskSite
+  /** The task itself, for a run in this process; it never leaves it. */
+  readonly definition: TaskDefinition
   readonly input: Encoded
   readonly options: RunOptions
   /** It survives the cancelling of its caller. */
@@ -71,6 +75,8 @@ export interface LimitPlace {
 
 /** Carries calls out of this process: over a worker's channel, to a script's supervisor, or into a test's runtime. */
 export interface Caller {
+  /** The time in which its code lives; the real one unless told. */
+  readonly clock?: Clock
   call(request: CallRequest, listener: CallListener): void
   /** Asks for the end of a call; `kill` does without grace. The listener hears when it is gone. */
   cancel(id: string, reason: CancelReason, kill: boolean): void

@@ -1,12 +1,10 @@
 import { checkedFor } from './caller-line.ts'
 import { cancellable } from './cancellable.ts'
 import { parseDuration, type Duration } from './duration.ts'
+import { currentClock } from './scope.ts'
 
 /** Waits. Rejects at once when the task or group around it, or the given signal, is cancelled. */
 export async function delay(duration: Duration, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
   const ms = checkedFor(delay, () => parseDuration(duration, 'delay'))
-  await cancellable<void>((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    return () => clearTimeout(timer)
-  }, options.signal)
+  await cancellable<void>((resolve) => currentClock().after(ms, resolve), options.signal)
 }

@@ -9,6 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { onAbort } from './abort.ts'
 import type { Caller, CancelReason } from './caller.ts'
+import { realClock, type Clock } from './clock.ts'
 import type { TaskContext } from './context.ts'
 import { TaskCancelledError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
@@ -216,6 +217,11 @@ export function runInScope<T>(scope: Scope, body: () => T): T {
 /** The scope of the code that asks: of the nearest group or task, else the process's one. */
 export function currentScope(): Scope | undefined {
   return storage.getStore() ?? (shared[processScopeKey] as Scope | undefined)
+}
+
+/** The time in which the code that asks lives. */
+export function currentClock(): Clock {
+  return currentScope()?.caller.clock ?? realClock
 }
 
 /** The scope for code that lost its async context (callbacks of native code) in a process that serves one run. */

@@ -2,6 +2,7 @@ import { atCallerLine, checkedFor } from './caller-line.ts'
 import { formatDuration, parseDuration, type Duration } from './duration.ts'
 import { TaskTimeoutError } from './errors.ts'
 import { openScope, runBody } from './open-scope.ts'
+import { currentClock } from './scope.ts'
 import { show } from './show.ts'
 
 /**
@@ -22,10 +23,10 @@ export async function timeout<T>(limit: Duration, body: (signal: AbortSignal) =>
   const { id = '', name = 'timeout' } = inner.scope.context ?? {}
   const message = `timed out after ${formatDuration(ms)}`
   const late = atCallerLine(new TaskTimeoutError({ taskId: id, task: name, message }), timeout)
-  const timer = setTimeout(() => inner.fail(late), ms)
+  const stop = currentClock().after(ms, () => inner.fail(late))
   try {
     return await runBody(inner, () => body(inner.scope.signal), 'cancel')
   } finally {
-    clearTimeout(timer)
+    stop()
   }
 }

@@ -3,6 +3,7 @@ import { cancellable } from './cancellable.ts'
 import { parseDuration, type Duration } from './duration.ts'
 import { isRun, ownedRun, type AnyRun } from './is-run.ts'
 import { runList } from './run-list.ts'
+import { currentClock } from './scope.ts'
 import { show } from './show.ts'
 
 export interface WaitOptions {
@@ -26,18 +27,18 @@ export async function wait<R extends AnyRun>(
     throw atCallerLine(new TypeError(refusal(stranger, until)), wait)
   const ms = timeout === undefined ? undefined : checkedFor(wait, () => parseDuration(timeout, 'wait: timeout'))
   const owned = list.map(ownedRun)
-  let timer: NodeJS.Timeout | undefined
+  let stop: (() => void) | undefined
   for (const run of owned) run.waiters++
   try {
     await cancellable<void>((resolve) => {
       const check = (): void => void (isOver(list, until) && resolve())
       for (const run of owned) void run.gone.then(check)
       check()
-      if (ms !== undefined) timer = setTimeout(resolve, ms)
+      if (ms !== undefined) stop = currentClock().after(ms, resolve)
       return () => undefined
     })
   } finally {
-    clearTimeout(timer)
+    stop?.()
     for (const run of owned) run.waiters--
   }
   return { done: list.filter(hasEnded), pending: list.filter((run) => !hasEnded(run)) }

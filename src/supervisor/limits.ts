@@ -5,6 +5,7 @@
  * L2  A run that waits for a place takes none in the queue: the holder's children may need it.
  */
 import type { LimitRule } from '../core/caller.ts'
+import { realClock } from '../core/clock.ts'
 import type { Down, Up } from '../protocol/messages.ts'
 
 export interface LimitsContext {
@@ -12,6 +13,8 @@ export interface LimitsContext {
   waits(holder: string, isWaiting: boolean): void
   /** Milliseconds that only grow. */
   clock?(): number
+  /** Calls back after that many of them. Answers how to stop it. */
+  after?(ms: number, then: () => void): () => void
 }
 
 /** Who asks: a run or a client, and the client whose run trees share the limits. */
@@ -36,12 +39,13 @@ interface NamedLimit {
   held: number
   /** When the latest places were given, the oldest first; as many as fit into a window. */
   readonly given: number[]
-  timer?: NodeJS.Timeout | undefined
+  stopTimer?: (() => void) | undefined
 }
 
 export class Limits {
   readonly #context: LimitsContext
   readonly #clock: () => number
+  readonly #after: (ms: number, then: () => void) => () => void
   /** By client, then by name. */
   readonly #limits = new Map<string, Map<string, NamedLimit>>()
   /** By holder, then by request. */
@@ -50,6 +54,7 @@ export class Limits {
   constructor(context: LimitsContext) {
     this.#context = context
     this.#clock = context.clock?.bind(context) ?? (() => performance.now())
+    this.#after = context.after?.bind(context) ?? realClock.after
   }
 
   receive(user: LimitUser, message: LimitMessage): void {
@@ -74,17 +79,17 @@ export class Limits {
   /** The end of a holder's worker, or of a client. */
   end(holder: string): void {
     for (const place of this.#places.get(holder)?.values() ?? []) this.#release(place)
-    for (const limit of this.#limits.get(holder)?.values() ?? []) clearTimeout(limit.timer)
+    for (const limit of this.#limits.get(holder)?.values() ?? []) limit.stopTimer?.()
     this.#limits.delete(holder)
   }
 
   #serve(limit: NamedLimit): void {
-    clearTimeout(limit.timer)
+    limit.stopTimer?.()
     for (const place of limit.waiting) {
       if (limit.held >= (limit.rule.concurrency ?? Infinity)) return
       const pauseMs = this.#pauseMs(limit)
       if (pauseMs > 0) {
-        limit.timer = setTimeout(() => this.#serve(limit), pauseMs)
+        limit.stopTimer = this.#after(pauseMs, () => this.#serve(limit))
         return
       }
       limit.waiting.delete(place)

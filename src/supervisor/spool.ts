@@ -80,15 +80,15 @@ export class StoredValue implements Source {
 
 /** Keeps the values that wait in the supervisor: small ones in memory as far as that is allowed, the others in files of a private folder. */
 export class Spool {
-  readonly #directory: string
+  readonly #directory: string | undefined
   readonly #maxMemoryBytes: number
   readonly #files = new Set<string>()
   #memoryBytes = 0
   #lastFile = 0
   #isClosed = false
 
-  /** `directory` exists and is readable by its owner only. */
-  constructor(directory: string, options: SpoolOptions = {}) {
+  /** `directory` exists and is readable by its owner only. Without one every value waits in memory. */
+  constructor(directory: string | undefined, options: SpoolOptions = {}) {
     this.#directory = directory
     this.#maxMemoryBytes = options.maxMemoryBytes ?? MAX_MEMORY_BYTES
   }
@@ -119,7 +119,7 @@ export class Spool {
   /** For a value that is still arriving. Nothing is left of it when it is aborted. */
   sink(header: Header): Sink<StoredValue> {
     const isSmall = header.size <= MAX_IN_MEMORY_BYTES && this.#memoryBytes + header.size <= this.#maxMemoryBytes
-    return isSmall ? this.#memorySink(header) : this.#fileSink(header)
+    return isSmall || this.#directory === undefined ? this.#memorySink(header) : this.#fileSink(header, this.#directory)
   }
 
   /** Removes every file. Values of this spool must not be used any more. */
@@ -138,8 +138,8 @@ export class Spool {
     return { write: inner.write, end: async () => new StoredValue(memorySource(await inner.end()), letGo), abort: letGo }
   }
 
-  #fileSink(header: Header): Sink<StoredValue> {
-    const path = join(this.#directory, `value-${++this.#lastFile}`)
+  #fileSink(header: Header, directory: string): Sink<StoredValue> {
+    const path = join(directory, `value-${++this.#lastFile}`)
     let file: FileHandle | undefined
     return {
       write: (chunk) =>

@@ -8,6 +8,7 @@
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
+import { realClock, type Clock } from '../core/clock.ts'
 import type { Engine } from '../core/engine.ts'
 import type { RunEvent, TaskRef } from '../core/events.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
@@ -39,8 +40,8 @@ export interface SupervisorOptions {
   readonly openEngine: (name: string) => Promise<Engine>
   /** The user's program; called once, at the first start. */
   readonly tree: () => Promise<Tree>
-  /** A private folder (owner only) for spooled values; exists. */
-  readonly directory: string
+  /** A private folder (owner only) for spooled values; exists. Without one all values wait in memory. */
+  readonly directory?: string
   /** How many runs may take a place at once; see tree.ts, T5. */
   readonly width: number
   /** Below everything that a definition or call says. */
@@ -49,7 +50,9 @@ export interface SupervisorOptions {
   readonly limits?: Partial<Ceilings>
   /** What a task's definition says, for calls by who does not know it: `external()`. */
   readonly describe?: (task: TaskRef) => Promise<RunOptions>
-  readonly clock?: () => number
+  readonly clock?: Clock
+  /** Gives 0 to 1, for the jitter of retries. */
+  readonly random?: () => number
 }
 
 interface OpenEngine {
@@ -60,7 +63,7 @@ interface OpenEngine {
 export class Supervisor {
   readonly id: string
   readonly #options: SupervisorOptions
-  readonly #clock: () => number
+  readonly #clock: Clock
   readonly #tree: RunTree
   readonly #events: EventLog
   readonly #spool: Spool
@@ -71,7 +74,8 @@ export class Supervisor {
   readonly #owners = new Map<string, Owner>()
   readonly #attempts = new Map<string, Attempt>()
   readonly #driving = new Set<Promise<void>>()
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** How to stop each. */
+  readonly #timers = new Map<string, () => void>()
   /** What dead supervisors left is removed beside the work; that it failed is no reason to fail. */
   readonly #sweeping: Promise<number>[] = []
   readonly #closing = new AbortController()
@@ -82,10 +86,14 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.id = options.id
     this.#options = options
-    this.#clock = options.clock ?? Date.now
-    this.#tree = new RunTree(options.width, Math.random, options.limits)
-    this.#limits = new Limits({ waits: (run, isWaiting) => this.#apply({ type: 'waits', run, isWaiting }) })
-    this.#events = new EventLog(this.#clock)
+    this.#clock = options.clock ?? realClock
+    this.#tree = new RunTree(options.width, options.random ?? Math.random, options.limits)
+    const { clock } = options
+    this.#limits = new Limits({
+      waits: (run, isWaiting) => this.#apply({ type: 'waits', run, isWaiting }),
+      ...(clock ? { clock: () => clock.now(), after: (ms, then) => clock.after(ms, then) } : {}),
+    })
+    this.#events = new EventLog(() => this.#clock.now())
     this.#spool = new Spool(options.directory)
     this.#calls = new Calls({
       spool: this.#spool,
@@ -117,8 +125,11 @@ export class Supervisor {
     return this.#events.subscribe(listener)
   }
 
-  /** Serves a client on a channel: a script's own process, or another terminal. What it started is cancelled when its channel ends. */
-  connect(stream: Duplex): void {
+  /**
+   * Serves a client on a channel: a script's own process, or another terminal. What it started is cancelled when its channel ends.
+   * Answers the client's id.
+   */
+  connect(stream: Duplex): string {
     const client = new Client(stream, {
       calls: this.#calls,
       frames: this.#frames,
@@ -133,6 +144,7 @@ export class Supervisor {
       this.#owners.delete(client.id)
       this.#limits.end(client.id)
     })
+    return client.id
   }
 
   /** The host's own code as an owner of root runs. */
@@ -173,7 +185,7 @@ export class Supervisor {
   }
 
   #apply(message: TreeMessage): void {
-    for (const effect of this.#tree.apply(message, this.#clock())) this.#carryOut(effect)
+    for (const effect of this.#tree.apply(message, this.#clock.now())) this.#carryOut(effect)
     if (this.#tree.runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
@@ -307,13 +319,13 @@ export class Supervisor {
     this.#clearTimer(run, timer)
     this.#timers.set(
       `${timer} ${run.id}`,
-      setTimeout(() => this.#apply({ type: 'timer', run: run.id, timer }), ms),
+      this.#clock.after(ms, () => this.#apply({ type: 'timer', run: run.id, timer })),
     )
   }
 
   #clearTimer(run: RunRecord, timer: string): void {
     const name = `${timer} ${run.id}`
-    clearTimeout(this.#timers.get(name))
+    this.#timers.get(name)?.()
     this.#timers.delete(name)
   }
 }

@@ -1,6 +1,6 @@
 /** One execution: load the task, check the input, call the function, close its scope, answer. */
 import { setImmediate } from 'node:timers/promises'
-import type { CancelReason } from '../core/caller.ts'
+import type { Caller, CancelReason } from '../core/caller.ts'
 import type { TaskBody, TaskDefinition } from '../core/definition.ts'
 import { TaskCancelledError, TaskTimeoutError } from '../core/errors.ts'
 import type { TaskRef } from '../core/events.ts'
@@ -11,7 +11,6 @@ import { decode } from '../core/values/decode.ts'
 import { encode } from '../core/values/encode.ts'
 import type { Bodies } from '../protocol/bodies.ts'
 import type { Channel } from '../protocol/channel.ts'
-import type { ChannelCaller } from '../protocol/channel-caller.ts'
 import type { Both, Down, Up } from '../protocol/messages.ts'
 import { createContext } from './create-context.ts'
 import { describeFailure } from './describe-failure.ts'
@@ -21,14 +20,14 @@ import { ParentLine } from './parent-line.ts'
 type RunMessage = Extract<Down, { type: 'run' }>
 
 /** Finds the task that a run names; throws if its module cannot be loaded or has no such task. */
-export type LoadTask = (task: TaskRef, code: RunMessage['code']) => Promise<TaskDefinition>
+export type LoadTask = (task: TaskRef, code: RunMessage['code'], run: Pick<RunMessage, 'run' | 'attempt'>) => Promise<TaskDefinition>
 
 export interface ExecutionOptions {
   readonly message: RunMessage
   readonly input: Promise<Encoded>
   readonly channel: Channel<Down | Both, Up | Both>
   readonly bodies: Bodies<Down, Up>
-  readonly caller: ChannelCaller
+  readonly caller: Caller
   readonly output: Output
   readonly load: LoadTask
 }
@@ -90,13 +89,14 @@ export class Execution {
     const { message, load } = this.#options
     const sent = decode(await this.#options.input)
     const definition = (this.#definition = await runInScope(new Scope({ caller: this.#options.caller, loading: true }), () =>
-      load(message.task, message.code),
+      load(message.task, message.code, message),
     ))
     const output = await this.#within(definition, async (body) => {
       const input = await this.#prepare(definition, body, sent)
-      const result = body.run(input, this.scope.context!)
+      const returned = body.run(input, this.scope.context!)
       this.line.open(body)
-      return isStream(result) ? await this.line.stream(result, this.scope.signal) : await result
+      const result = await returned
+      return isStream(result) ? await this.line.stream(result, this.scope.signal) : result
     })
     return output
   }

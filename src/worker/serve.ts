@@ -3,6 +3,7 @@
  * descriptors or processes, so that the same code serves a process, a container, a pod and a test. Loads no engine.
  */
 import type { Duplex } from 'node:stream'
+import type { Caller } from '../core/caller.ts'
 import { ProtocolError } from '../core/errors.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
@@ -18,6 +19,8 @@ export interface ServeOptions {
   readonly channel: Duplex
   readonly output: Output
   readonly load: LoadTask
+  /** What the run's calls go through on their way to the channel: a test's runtime. */
+  readonly through?: (caller: Caller) => Caller
   /** Called with the run's variables before anything of the user's is loaded. */
   readonly setEnvironment: (env: Readonly<Record<string, string>>, code: { readonly path: string; readonly cwd: string }) => void
   /** Gets the execution once there is one, for what happens outside of it: an exception that nobody caught. */
@@ -57,7 +60,8 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
         const input = value!.read()
         input.catch(() => undefined)
         options.setEnvironment(message.env, message.code)
-        execution = new Execution({ message, input, channel, bodies, caller: running, output: options.output, load: options.load })
+        const { output, load, through } = options
+        execution = new Execution({ message, input, channel, bodies, caller: through?.(running) ?? running, output, load })
         options.onExecution?.(execution)
         return void execution.run()
       }
