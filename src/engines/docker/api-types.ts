@@ -76,6 +76,9 @@ export interface ApiContainerSpec {
     readonly PortBindings?: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[]>>
     readonly ExtraHosts?: readonly string[]
   }
+  readonly NetworkingConfig?: {
+    readonly EndpointsConfig: Readonly<Record<string, { readonly NetworkID: string }>>
+  }
 }
 
 export interface ApiContainer {
@@ -91,6 +94,13 @@ export interface ApiContainer {
   readonly NetworkSettings?: {
     readonly Ports?: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>
   }
+}
+
+export interface ApiNetwork {
+  readonly Id: string
+  readonly Name: string
+  /** To the nanosecond, as RFC 3339 has it. */
+  readonly Created: string
 }
 
 export interface ApiListed {

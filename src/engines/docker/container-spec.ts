@@ -15,7 +15,8 @@ export interface ContainerOptions {
   readonly imageName: string
   readonly program: string
   readonly codeMounts: readonly ApiMount[]
-  readonly network: string
+  /** The one that the worker gets, unless its settings name another. */
+  readonly networkId: string | undefined
   readonly ownerLabels: Readonly<Record<string, string>>
   readonly defaultUser: string
   /** Ports are opened on the engine's loopback only: whoever wants more puts a proxy there. */
@@ -27,7 +28,8 @@ export interface ContainerOptions {
 const scratch = '/tmp'
 
 export function containerSpec(options: ContainerOptions): ApiContainerSpec {
-  const { spec, settings, image, imageName, network } = options
+  const { spec, settings, image, imageName, networkId } = options
+  const network = settings.network ?? networkId ?? 'none'
   const user = containerUser(settings.user, image.user, options.defaultUser)
   const hasOwnScratch = spec.mounts.some(({ path }) => path === scratch)
   const ports = Object.entries(spec.ports)
@@ -75,6 +77,8 @@ export function containerSpec(options: ContainerOptions): ApiContainerSpec {
       ),
       ...(settings.extraHosts && { ExtraHosts: settings.extraHosts }),
     },
+    // Only so does Docker keep to the id; from the mode alone it goes back to the name, which may stand for two.
+    ...(networkId !== undefined && { NetworkingConfig: { EndpointsConfig: { [networkId]: { NetworkID: networkId } } } }),
   }
 }
 

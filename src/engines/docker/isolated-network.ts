@@ -5,68 +5,73 @@
  * the default bridge costs; making it costs 90 ms, which overlap with the search for the image. Whoever closes last removes it. (Docker
  * 20.10 may miscount who is in a network when many come and go at once, and then refuses until its next start. It can still be used.)
  *
+ * Two supervisors that start at the same moment may each make one: Docker's check for a name that is taken is no lock. So a network is
+ * known by its id, everyone takes the oldest, and who made a younger one removes it. Where both are in use they do no harm, since
+ * neither reaches the other.
+ *
  * Podman separates networks from each other, but not those within one.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { EngineError } from '../../core/errors.ts'
 import { ApiError, isMissing, startError } from './api-error.ts'
+import type { ApiNetwork } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 import { label } from './labels.ts'
 import { SharedWork } from './shared-work.ts'
 
 export const isolatedNetwork = 'cowait-isolated'
 
+/** What is younger may belong to a supervisor that has it, but no container in it yet. */
+const sweepAfterMs = 60_000
+
 export class IsolatedNetwork {
   readonly #client: DockerClient
-  #made: SharedWork<void, never> | undefined
+  #found: SharedWork<string, never> | undefined
+  #id: string | undefined
 
   constructor(client: DockerClient) {
     this.#client = client
   }
 
-  /** Resolves when the network is there. */
-  ensure(signal: AbortSignal): Promise<void> {
-    if (this.#made === undefined || this.#made.failed) this.#made = new SharedWork(() => this.#make())
-    return this.#made.wait(signal)
+  /** Resolves to the network's id when it is there. */
+  ensure(signal: AbortSignal): Promise<string> {
+    if (this.#found === undefined || this.#found.failed) this.#found = new SharedWork(() => this.#find())
+    return this.#found.wait(signal)
   }
 
-  /** Another supervisor removed it, as it may when nobody is in it. */
-  forget(): void {
-    this.#made = undefined
+  /** Somebody else removed it, as they may when nobody is in it. */
+  forget(id: string): void {
+    if (this.#id === id) this.#found = this.#id = undefined
   }
 
-  /** Removes it unless somebody is in it. */
+  /** Removes it, and its doubles, unless somebody is in them. */
   async release(): Promise<void> {
-    if (this.#made === undefined) return
-    this.#made = undefined
-    for (let tries = 0; tries < 2; tries++) {
-      try {
-        await this.#client.call('DELETE', `/networks/${isolatedNetwork}`)
-        return
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status === 404) return
-        const { Containers = {} } = await this.#client
-          .call<{ Containers?: object }>('GET', `/networks/${isolatedNetwork}`)
-          .catch(() => ({ Containers: undefined }))
-        if (Object.keys(Containers).length > 0) return
-        await pause(50)
-      }
-    }
+    if (this.#found === undefined) return
+    this.#found = this.#id = undefined
+    for (const { Id } of await this.#list()) await this.#removeUnused(Id)
   }
 
   /** Removes what supervisors left that were killed: whoever still needs it makes it anew (see `forget`). */
   async sweep(): Promise<void> {
-    if (this.#made === undefined) await this.#client.call('DELETE', `/networks/${isolatedNetwork}`).catch(() => {})
+    for (const { Id, Created } of await this.#list()) {
+      if (Id !== this.#id && Date.now() - Date.parse(Created) > sweepAfterMs) await this.#removeUnused(Id)
+    }
   }
 
-  async #make(): Promise<void> {
+  async #find(): Promise<string> {
     try {
-      await this.#client.call('GET', `/networks/${isolatedNetwork}`)
-      return
+      const [oldest] = await this.#list()
+      this.#id = oldest?.Id ?? (await this.#make())
+      return this.#id
     } catch (error) {
-      if (!isMissing(error)) throw this.#explained(error)
+      throw startError(error, { name: 'the network of the workers', image: '' }, this.#client.endpoint)
     }
+  }
+
+  async #make(): Promise<string> {
+    let made: string | undefined
     try {
-      await this.#client.call('POST', '/networks/create', {
+      const { Id } = await this.#client.call<{ Id: string }>('POST', '/networks/create', {
         body: {
           Name: isolatedNetwork,
           CheckDuplicate: true,
@@ -75,13 +80,43 @@ export class IsolatedNetwork {
           Options: { 'com.docker.network.bridge.enable_icc': 'false' },
         },
       })
+      made = Id
     } catch (error) {
-      // Another supervisor made it meanwhile.
-      if (!(error instanceof ApiError && error.status === 409)) throw this.#explained(error)
+      // Another supervisor made it meanwhile. (Podman says so as if it were its own fault.)
+      if (!(error instanceof ApiError && (error.status === 409 || /already (?:exists|used)/.test(error.message)))) throw error
     }
+    const [oldest] = await this.#list()
+    if (oldest === undefined && made === undefined) {
+      throw new EngineError(`The engine has a network ${isolatedNetwork} that cowait did not make.`, {
+        hint: `Remove it with "docker network rm ${isolatedNetwork}", or set "network" to another.`,
+      })
+    }
+    if (made !== undefined && oldest !== undefined && made !== oldest.Id) await this.#removeUnused(made)
+    return oldest?.Id ?? made ?? ''
   }
 
-  #explained(error: unknown): Error {
-    return startError(error, { name: 'the network of the workers', image: '' }, this.#client.endpoint)
+  /** Ours, oldest first. */
+  async #list(): Promise<readonly ApiNetwork[]> {
+    const filters = JSON.stringify({ label: [`${label.network}=isolated`] })
+    const listed = await this.#client.call<ApiNetwork[]>('GET', '/networks', { query: { filters } })
+    return listed
+      .filter(({ Name }) => Name === isolatedNetwork)
+      .toSorted((one, two) => Date.parse(one.Created) - Date.parse(two.Created) || (one.Id < two.Id ? -1 : 1))
+  }
+
+  async #removeUnused(id: string): Promise<void> {
+    for (let tries = 0; tries < 2; tries++) {
+      try {
+        await this.#client.call('DELETE', `/networks/${id}`)
+        return
+      } catch (error) {
+        if (!(error instanceof ApiError) || isMissing(error)) return
+        const { Containers = {} } = await this.#client
+          .call<{ Containers?: object }>('GET', `/networks/${id}`)
+          .catch(() => ({ Containers: undefined }))
+        if (Object.keys(Containers).length > 0) return
+        await pause(50)
+      }
+    }
   }
 }

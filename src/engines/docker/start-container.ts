@@ -47,7 +47,7 @@ type Report = (phase: StartPhase) => void
 const cleanUpMs = 15_000
 
 /** How often a start is tried again when another supervisor removed the network between two of its steps. */
-const networkTries = 3
+const networkTries = 8
 
 /** Rejects with an `EngineError`, or as the signal says; then nothing is left of it. */
 export async function startContainer({ spec, delivery, width, environment }: Start, signal: AbortSignal, report: Report): Promise<Worker> {
@@ -57,10 +57,10 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
   const imageName = spec.image ?? engine.image ?? defaultImage
   try {
     report({ phase: 'preparing' })
-    const [image] = await Promise.all([
+    const [image, isolated] = await Promise.all([
       images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report),
+      settings.network === undefined ? network.ensure(signal) : undefined,
       events.open(),
-      settings.network === undefined && network.ensure(signal),
       volumes.check(spec, signal),
     ])
     if (image.platform !== hostPlatform()) {
@@ -69,23 +69,28 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
     }
     const codeMounts = await delivery.mounts(image.id, signal, report)
     await volumes.open(spec, image.id, containerUser(settings.user, image.user, environment.defaultUser), signal)
-    const create = (): Promise<Worker> =>
-      createAndStart({ spec, delivery, environment, settings, image, imageName, codeMounts }, signal, report)
+    const creation = { spec, delivery, environment, settings, image, imageName, codeMounts }
+    let networkId = isolated
     for (let tries = 1; ; tries++) {
+      const create = (): Promise<Worker> => createAndStart({ ...creation, networkId }, signal, report)
       try {
         const started = width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
         return await soonAfter(started, signal)
       } catch (error) {
-        const lostNetwork = error instanceof ApiError && settings.network === undefined && error.message.includes(isolatedNetwork)
-        if (!lostNetwork || tries === networkTries) throw error
-        network.forget()
-        await network.ensure(signal)
+        if (networkId === undefined || !tellsOf(networkId, error) || tries === networkTries) throw error
+        network.forget(networkId)
+        networkId = await network.ensure(signal)
       }
     }
   } catch (error) {
     signal.throwIfAborted()
     throw startError(error, { name: spec.name, image: imageName }, client.endpoint)
   }
+}
+
+/** The engine names a network in one way or the other. */
+function tellsOf(networkId: string, error: unknown): boolean {
+  return error instanceof ApiError && (error.message.includes(networkId) || error.message.includes(isolatedNetwork))
 }
 
 /**
@@ -119,6 +124,8 @@ interface Creation {
   readonly image: Image
   readonly imageName: string
   readonly codeMounts: Awaited<ReturnType<CodeDelivery['mounts']>>
+  /** Of the isolated network, unless the worker asks for another. */
+  readonly networkId: string | undefined
 }
 
 async function createAndStart(creation: Creation, signal: AbortSignal, report: Report): Promise<Worker> {
@@ -131,7 +138,6 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     ownerLabels: environment.ownerLabels,
     defaultUser: environment.defaultUser,
     program: delivery.layout.program,
-    network: settings.network ?? isolatedNetwork,
     portAddress: client.endpoint.kind === 'unix' ? '127.0.0.1' : '',
     securityOptions: info.SecurityOptions?.some((option) => option.includes('name=selinux')) ? ['label=disable'] : [],
     graceSeconds: environment.orphanGraceSeconds,

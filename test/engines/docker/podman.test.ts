@@ -12,6 +12,9 @@ const describePodman = hasProgram('the program podman', 'podman', '--version') ?
 
 describePodman('Podman’s compatible API', () => {
   let folder: string
+  let host: string
+  let options: string[]
+  let env: NodeJS.ProcessEnv
   let server: ChildProcess
   let project: Project
   let rig: Rig
@@ -23,7 +26,7 @@ describePodman('Podman’s compatible API', () => {
       join(folder, 'containers.conf'),
       '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n[engine]\nevents_logger = "file"\n',
     )
-    const options = [
+    options = [
       '--root',
       join(folder, 'data'),
       '--runroot',
@@ -35,9 +38,9 @@ describePodman('Podman’s compatible API', () => {
       '--cgroup-manager',
       'cgroupfs',
     ]
-    const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
+    env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') }
     execFileSync('sh', ['-c', `docker save ${image} | podman ${options.join(' ')} load`], { env, stdio: 'ignore' })
-    const host = `unix://${folder}/podman.sock`
+    host = `unix://${folder}/podman.sock`
     server = spawn('podman', [...options, 'system', 'service', '--time', '0', host], { env, stdio: 'ignore' })
     project = makeProject({
       home: { 'node_modules/dep/package.json': '{"name":"dep","main":"i.js"}', 'node_modules/dep/i.js': 'exports.text = "a dependency"' },
@@ -83,6 +86,15 @@ describePodman('Podman’s compatible API', () => {
     expect(await busy.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL' })
     expect(await orphan.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL', detail: 'perhaps out of memory, limit 100 MiB' })
     await expect.poll(() => rig.engine.list({}), { timeout: 5000 }).toEqual([])
+  })
+
+  it('makes the network of the workers once, and removes it', async () => {
+    const settings = { host }
+    const rigs = await Promise.all([1, 2].map(() => Rig.open({ settings })))
+    const told = await Promise.all(rigs.map((each) => each.start()))
+    for (const one of told) expect(await one.tell('shell', 'cat /proc/net/route')).toMatch(/\t00000000\t/)
+    for (const each of rigs) await each[Symbol.asyncDispose]()
+    expect(execFileSync('podman', [...options, 'network', 'ls', '-q'], { env, encoding: 'utf8' })).not.toContain('cowait-isolated')
   })
 
   it('says what it cannot start', async () => {

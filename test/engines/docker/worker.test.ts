@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import { describeDocker, Rig } from './rig.ts'
-import { SecondDaemon } from './second-daemon.ts'
 
 describeDocker('a worker in a container', () => {
   it('talks over its channel, prints to its output, and is gone after it ended', async () => {
@@ -45,14 +44,14 @@ describeDocker('a worker in a container', () => {
     expect(await told.tell('write', '/cowait/code/new')).toEqual({ error: 'EROFS' })
     expect(await told.tell('write', '/tmp/new')).toBe(true)
     expect(await told.tell('orphans')).toBe(0)
-    const { HostConfig, Config, Mounts } = await rig.inspect(told)
+    const { HostConfig, Config, Mounts, NetworkSettings } = await rig.inspect(told)
     expect(HostConfig).toMatchObject({
       LogConfig: { Type: 'none' },
       AutoRemove: true,
       Privileged: false,
       CapDrop: ['ALL'],
-      NetworkMode: 'cowait-isolated',
     })
+    expect(Object.keys(NetworkSettings.Networks)).toEqual(['cowait-isolated'])
     expect(Mounts.every(({ RW }: { RW: boolean }) => !RW)).toBe(true)
     expect(Config.Labels).toMatchObject({ 'cowait.owner': rig.owner, 'cowait.name': 'run-1', 'cowait.tag.team': 'blue' })
   })
@@ -73,25 +72,6 @@ describeDocker('a worker in a container', () => {
     expect(await four.tell('connect', { host: open, port: 8000 })).toBe('hello')
     expect(await two.tell('shell', 'cat /proc/net/route')).toMatch(/\t00000000\t/)
   })
-
-  it('removes its network with the last engine that uses it', async () => {
-    await using daemon = await SecondDaemon.start()
-    daemon.loadImage()
-    const settings = { host: daemon.host }
-    const networks = (): Promise<string> => daemon.docker('network', 'ls', '-q', '--filter', 'name=cowait-isolated')
-    const [first, second] = [await Rig.open({ settings }), await Rig.open({ settings })]
-    await first.start()
-    await second.start()
-    await Promise.all([first.removeAll(), second.removeAll()])
-    // As another supervisor does that closes, or sweeps, when nobody is in it.
-    await daemon.docker('network', 'rm', 'cowait-isolated')
-    await first.start()
-    await second.start()
-    await first[Symbol.asyncDispose]()
-    expect(await networks()).not.toBe('')
-    await second[Symbol.asyncDispose]()
-    expect(await networks()).toBe('')
-  }, 120_000)
 
   it.each(['none', 'host', 'bridge'])('works with network %s', async (network) => {
     await using rig = await Rig.open({ settings: { network } })
