@@ -120,7 +120,7 @@ describeDocker('what a task asks for', () => {
       imageName: image,
       program: '/worker.js',
       codeMounts: [],
-      network: 'none',
+      networkId: undefined,
       ownerLabels: {},
       defaultUser: '0:0',
       portAddress: '',
