@@ -86,6 +86,34 @@ export interface Worker {
   stats?(): Promise<{ cpuSeconds: number; memoryBytes: number }>
 }
 
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface ExecOptions {
+  /** The program and its arguments, as the worker's place knows them; nothing is read by a shell. */
+  readonly command: readonly string[]
+  /** Gives the program a terminal of this size. */
+  readonly terminal?: TerminalSize
+  /** Beyond the variables that the worker itself was started with. Nothing secret: engines show them. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A program that was started beside a worker, where the worker is. It ends with the worker's container or pod at the latest. */
+export interface ExecSession {
+  /** Written: what the program reads; ending it is the end of its input. Read: what it prints, with a terminal its errors too. */
+  readonly channel: Duplex
+  /** What it prints to its error stream; empty with a terminal. Has to be read, or the program waits. */
+  readonly errors: AsyncIterable<Uint8Array>
+  /** Settles when the program has ended and everything it printed can be read; `lost` when the engine does not say how. Never rejects. */
+  readonly exited: Promise<Exit>
+  /** Tells the terminal's new size. Without a terminal nothing happens. */
+  resize(size: TerminalSize): Promise<void>
+  /** Ends the program if it still runs, and lets go of it. */
+  close(): Promise<void>
+}
+
 export interface WorkerFilter {
   readonly owner?: SupervisorId
   readonly id?: WorkerId
@@ -111,6 +139,11 @@ export interface Engine {
   list(filter: WorkerFilter): Promise<WorkerInfo[]>
   /** Makes a worker gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when nothing is left. */
   remove(id: WorkerId, graceMs: number): Promise<void>
+  /**
+   * Starts a program beside a worker, whoever owns it. Where `capabilities.exec` is true. Rejects with an `EngineError` when there is
+   * no such worker; a program that is not found ends with the code 126 or 127, as in a shell.
+   */
+  exec?(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>
   /** Removes what supervisors that are gone left behind; never what belongs to a living one. Answers how many workers went. */
   sweep(): Promise<number>
   /** Lets go of connections. Workers must be gone by then. */

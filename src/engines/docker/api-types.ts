@@ -96,6 +96,11 @@ export interface ApiContainer {
   }
 }
 
+export interface ApiExec {
+  readonly Running: boolean
+  readonly ExitCode: number | null
+}
+
 export interface ApiNetwork {
   readonly Id: string
   readonly Name: string

@@ -83,16 +83,17 @@ export class DockerClient {
 
   /** Turns a call into a raw stream, both ways. `head` is what came with the answer. */
   upgrade(path: string, options: CallOptions = {}): Promise<{ socket: Duplex; head: Buffer }> {
+    const { body, headers } = encode(options)
     return new Promise((resolve, reject) => {
       const sent = request({
         ...this.#options('POST', path, options),
         agent: agentFor(this.endpoint, false),
-        headers: { connection: 'Upgrade', upgrade: 'tcp' },
+        headers: { ...headers, connection: 'Upgrade', upgrade: 'tcp' },
       })
       sent.on('upgrade', (_response, socket: Duplex, head: Buffer) => resolve({ socket, head }))
       sent.on('response', (response) => void failure(response, 'POST', path).then(reject, reject))
       sent.on('error', reject)
-      sent.end()
+      sent.end(body)
     })
   }
 
@@ -109,8 +110,7 @@ export class DockerClient {
 
   async #send(method: Method, path: string, options: CallOptions, archive?: Readable): Promise<IncomingMessage> {
     for (;;) {
-      const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body))
-      const headers = { ...options.headers, ...(body && { 'content-type': 'application/json', 'content-length': body.length }) }
+      const { body, headers } = encode(options)
       const sent = request({ ...this.#options(method, path, options), headers })
       try {
         const response = await answer(sent, archive ?? body)
@@ -144,6 +144,12 @@ function agentFor(endpoint: Endpoint, keepAlive = true): Agent {
   if (endpoint.kind === 'unix' || endpoint.tls === undefined) return new Agent({ keepAlive })
   const { verify, ...files } = endpoint.tls
   return new TlsAgent({ keepAlive, rejectUnauthorized: verify, ...files })
+}
+
+function encode({ body, headers }: CallOptions): { body: Buffer | undefined; headers: Record<string, string | number> } {
+  if (body === undefined) return { body, headers: { ...headers } }
+  const text = Buffer.from(JSON.stringify(body))
+  return { body: text, headers: { ...headers, 'content-type': 'application/json', 'content-length': text.length } }
 }
 
 function answer(sent: ClientRequest, body: Readable | Buffer | undefined): Promise<IncomingMessage> {

@@ -10,6 +10,8 @@ import { posix } from 'node:path'
 import type {
   Capabilities,
   Engine,
+  ExecOptions,
+  ExecSession,
   StartPhase,
   SupervisorId,
   Worker,
@@ -18,8 +20,9 @@ import type {
   WorkerInfo,
   WorkerSpec,
 } from '../../core/engine.ts'
+import { EngineError } from '../../core/errors.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
-import { connectionError } from './api-error.ts'
+import { ApiError, connectionError } from './api-error.ts'
 import type { ApiInfo, ApiListed } from './api-types.ts'
 import { checkSpec } from './check-spec.ts'
 import { CodeDelivery } from './code-delivery.ts'
@@ -30,6 +33,7 @@ import { DockerClient } from './docker-client.ts'
 import { parseEngineSettings, type DockerSettings } from './docker-settings.ts'
 import { findEndpoint } from './endpoint.ts'
 import { EventStream } from './event-stream.ts'
+import { startExec } from './exec-session.ts'
 import { Images } from './images.ts'
 import { IsolatedNetwork } from './isolated-network.ts'
 import { label, ownerLabels } from './labels.ts'
@@ -64,7 +68,7 @@ const capabilities: Capabilities = {
   gpu: true,
   volumes: true,
   ports: true,
-  exec: false,
+  exec: true,
   lease: false,
 }
 
@@ -229,6 +233,19 @@ class Docker implements DockerEngine {
     const never = new Promise<never>(() => {})
     for (const { Id } of await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])) {
       await removeContainer(this.#client, { containerId: Id, graceMs, exited: never, gone: never })
+    }
+  }
+
+  async exec(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
+    const containerId = this.#workers.get(id)?.facts.containerId ?? (await this.#listed([`${label.worker}=${id}`]))[0]?.Id
+    const hint = 'See what runs with "cowait ps".'
+    if (containerId === undefined) throw new EngineError(`No worker ${id} is in the Docker engine.`, { hint })
+    try {
+      return await startExec(this.#client, containerId, { ...options, signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof ApiError)) throw connectionError(error, this.#client.endpoint)
+      throw new EngineError(`The Docker engine refused to run ${options.command[0]} beside ${id}: ${error.message}`, { cause: error, hint })
     }
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
 import { hasProgram, image } from './available.ts'
+import type { ExecSession, TerminalSize } from '../../../src/core/engine.ts'
 import { describeDocker, makeProject, Rig, until, type Project } from './rig.ts'
 
 const describePodman = hasProgram('the program podman', 'podman', '--version') ? describeDocker : describe.skip
@@ -86,6 +87,23 @@ describePodman('Podman’s compatible API', () => {
     expect(await busy.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL' })
     expect(await orphan.worker.exited).toMatchObject({ how: 'killed', signal: 'SIGKILL', detail: 'perhaps out of memory, limit 100 MiB' })
     await expect.poll(() => rig.engine.list({}), { timeout: 5000 }).toEqual([])
+  })
+
+  it('runs a program beside a worker, with and without a terminal', async () => {
+    const told = await rig.start()
+    const run = (command: string[], terminal?: TerminalSize): Promise<ExecSession | undefined> | undefined =>
+      rig.engine.exec?.(told.worker.id, { command, ...(terminal && { terminal }) }, AbortSignal.timeout(20_000))
+    const plain = await run(['sh', '-c', 'cat; exit 3'])
+    plain?.channel.end('through\n')
+    expect(await plain?.channel.toArray().then((chunks) => Buffer.concat(chunks).toString())).toBe('through\n')
+    expect(await plain?.exited).toEqual({ how: 'exited', code: 3 })
+    const shell = await run(['sh', '-c', 'read go; stty size; read more'], { columns: 91, rows: 33 })
+    shell?.channel.write('go\n')
+    let text = ''
+    shell?.channel.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    await expect.poll(() => text, { timeout: 10_000 }).toMatch(/33 91/)
+    await shell?.close()
+    await rig.engine.remove(told.worker.id, 0)
   })
 
   it('makes the network of the workers once, and removes it', async () => {
