@@ -17,7 +17,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'parallel', include: ['test/**/*.test.ts'], exclude: [...docker, ...notTests], sequence: { groupOrder: 0 } },
+        test: {
+          name: 'parallel',
+          include: ['test/**/*.test.ts', 'examples/*.test.ts'],
+          exclude: [...docker, ...notTests],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,

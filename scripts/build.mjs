@@ -19,6 +19,7 @@ export const ENTRY_POINTS = {
   cli: 'src/cli/main.ts',
   worker: 'src/worker/main.ts',
   config: 'src/config.ts',
+  testing: 'src/testing/index.ts',
   thread: 'src/client/thread.ts',
   describe: 'src/project/describe-main.ts',
 }
@@ -103,7 +104,7 @@ async function emitDeclarations(outdir) {
   child.stdout.setEncoding('utf8').on('data', (text) => (printed += text))
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`tsc -p tsconfig.build.json failed with exit code ${code}.\n${printed}`)
-  const entries = ['index.d.ts', 'config.d.ts'].map((file) => join(outdir, file)).filter((file) => existsSync(file))
+  const entries = ['index.d.ts', 'config.d.ts', 'testing/index.d.ts'].map((file) => join(outdir, file)).filter((file) => existsSync(file))
   const files = await filesUnder(outdir)
   await Promise.all(files.map(rewriteImportEndings))
   const reached = await declarationsReachedFrom(entries)

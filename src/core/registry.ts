@@ -66,6 +66,7 @@ function openRecord(file: string): FileRecord {
 /** The place in the outermost frame of user code before the module loader: the module that is loading, also through a factory elsewhere. */
 function callSite(below: (...args: never[]) => unknown): { file: string; line: number; column: number } {
   let found = { file: '', line: 0, column: 0 }
+  let outermost: NodeJS.CallSite | undefined
   for (const site of rawCallSites(below)) {
     const file = site.getFileName() ?? ''
     if (file.startsWith('node:') || file === '') {
@@ -74,8 +75,20 @@ function callSite(below: (...args: never[]) => unknown): { file: string; line: n
     }
     if (found.file !== '' && isLoaderFrame(file) && !isLoaderFrame(found.file)) break
     found = { file: asPath(file), line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0 }
+    outermost = site
   }
-  return found
+  return outermost ? { ...found, ...writtenAt(outermost) } : found
+}
+
+/** The place in the source, where a test runner that transforms it says how stacks are to be read. */
+function writtenAt(site: NodeJS.CallSite): { line: number; column: number } | undefined {
+  const { prepareStackTrace } = Error
+  try {
+    const [, line, column] = /:(\d+):(\d+)\)?$/.exec(String(prepareStackTrace?.(new Error('place'), [site]))) ?? []
+    return line && column ? { line: Number(line), column: Number(column) } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Test runners and TypeScript loaders evaluate modules with code of their own, which lives in node_modules. */
@@ -127,7 +140,9 @@ function readExportName({ file, line, column }: TaskPlace): string | undefined {
   try {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, line)
     const before = [...lines.slice(-5, -1), lines.at(-1)?.slice(0, column - 1) ?? ''].join('\n')
-    return /export\s+(?:const|let|var)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?::[^=]*)?=\s*(?:[\w$]+\s*\.\s*)?$/u.exec(before)?.[1]
+    return /export\s+(?:const|let|var)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?::[^=]*)?=\s*(?:[\w$]+\s*\.\s*)?[\w$]*$/u.exec(
+      before,
+    )?.[1]
   } catch {
     return undefined
   }

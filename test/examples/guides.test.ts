@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '../..')
 const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'))
 const texts = examples.map((file) => readFileSync(join(root, 'examples', file), 'utf8'))
 
-describe.each(['calls', 'errors', 'rpc-and-streams'])('docs/%s.md', (name) => {
+describe.each(['calls', 'errors', 'rpc-and-streams', 'testing'])('docs/%s.md', (name) => {
   const guide = readFileSync(join(root, 'docs', `${name}.md`), 'utf8')
   const blocks = [...guide.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text = '']) => text)
 

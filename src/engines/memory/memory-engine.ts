@@ -2,14 +2,26 @@
  * The engine `memory`: a worker is an async function in this process, behind a real channel and the real protocol. For tests: what
  * would fail on the wire fails here. It cannot end a function that does not yield, and it does not see raw prints.
  */
-import { duplexPair, PassThrough, type Duplex } from 'node:stream'
+import { PassThrough, type Duplex } from 'node:stream'
 import type { Capabilities, Engine, Exit, Worker, WorkerFilter, WorkerId, WorkerInfo, WorkerSpec } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
+import { memoryPair } from './memory-pair.ts'
+
+/** The worker's own side. */
+export interface MemoryWorkerSide {
+  readonly channel: Duplex
+  /** Takes what it prints. */
+  readonly output: PassThrough
+  /** Ends it at once, for a test of how that looks from outside. */
+  readonly end: (exit: Exit) => void
+}
 
 export interface MemoryEngineOptions {
-  /** Serves one run on its end of the channel; resolves when the worker leaves. `output` takes what it prints. */
-  readonly serve: (channel: Duplex, output: PassThrough) => Promise<'accepted' | 'lost'>
+  /** Serves one run; resolves when the worker leaves. */
+  readonly serve: (worker: MemoryWorkerSide) => Promise<'accepted' | 'lost'>
+  /** Hears of everything that a worker or its supervisor says. */
+  readonly onTraffic?: () => void
 }
 
 const capabilities: Capabilities = {
@@ -29,7 +41,7 @@ interface MemoryWorker {
   readonly end: (exit: Exit) => void
 }
 
-export function createMemoryEngine({ serve }: MemoryEngineOptions): Engine {
+export function createMemoryEngine({ serve, onTraffic }: MemoryEngineOptions): Engine {
   const workers = new Map<WorkerId, MemoryWorker>()
 
   return {
@@ -44,19 +56,18 @@ export function createMemoryEngine({ serve }: MemoryEngineOptions): Engine {
     },
     async start(spec: WorkerSpec, signal: AbortSignal): Promise<Worker> {
       signal.throwIfAborted()
-      const [outside, inside] = duplexPair()
+      const [outside, inside] = memoryPair(onTraffic)
       const output = new PassThrough()
-      let end!: (exit: Exit) => void
-      const exited = new Promise<Exit>((resolve) => {
-        end = (exit) => {
-          workers.delete(spec.id)
-          for (const stream of [inside, outside]) stream.destroy()
-          output.end()
-          resolve(exit)
-        }
-      })
+      let resolve!: (exit: Exit) => void
+      const exited = new Promise<Exit>((resolveExited) => (resolve = resolveExited))
+      const end = (exit: Exit): void => {
+        workers.delete(spec.id)
+        for (const stream of [inside, outside]) stream.destroy()
+        output.end()
+        resolve(exit)
+      }
       workers.set(spec.id, { info: { id: spec.id, owner: spec.owner, name: spec.name, createdAt: Date.now() }, end })
-      void serve(inside, output).then(
+      void serve({ channel: inside, output, end }).then(
         (how) => end({ how: 'exited', code: how === 'accepted' ? 0 : 1 }),
         (error: unknown) => end({ how: 'lost', detail: String(error) }),
       )
