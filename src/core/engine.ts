@@ -54,6 +54,8 @@ export interface WorkerSpec {
   /** Port inside the worker to port on the engine's host; 0 takes any free one. */
   readonly ports: Readonly<Record<number, number>>
   readonly labels: Readonly<Record<string, string>>
+  /** What stands around the worker outlives it for a moment, in which `Engine.keep` can make it stay. */
+  readonly keep?: boolean
   /** What only this engine understands (network, user, platform, pull ...), checked by `Engine.check`. */
   readonly settings: Readonly<Record<string, unknown>>
 }
@@ -124,6 +126,8 @@ export interface WorkerInfo {
   readonly owner: SupervisorId
   readonly name: string
   readonly createdAt: number
+  /** The worker itself has ended, or will; its container stays until it is removed. */
+  readonly kept?: boolean
 }
 
 export interface Engine {
@@ -137,6 +141,12 @@ export interface Engine {
   start(spec: WorkerSpec, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<Worker>
   /** Workers that this engine still knows, by their labels: for `ps` and for sweeping. */
   list(filter: WorkerFilter): Promise<WorkerInfo[]>
+  /**
+   * Lets what stands around a worker stay after its end, with its files, until `remove` (by whichever supervisor) or a sweep for what
+   * is kept. For a worker that was started with `keep`, at the latest a few seconds after its end; throws an `EngineError` after that.
+   * An engine without it has nothing to keep.
+   */
+  keep?(id: WorkerId): Promise<void>
   /** Makes a worker gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when nothing is left. */
   remove(id: WorkerId, graceMs: number): Promise<void>
   /**
@@ -144,8 +154,11 @@ export interface Engine {
    * no such worker; a program that is not found ends with the code 126 or 127, as in a shell.
    */
   exec?(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>
-  /** Removes what supervisors that are gone left behind; never what belongs to a living one. Answers how many workers went. */
-  sweep(): Promise<number>
+  /**
+   * Removes what supervisors that are gone left behind; never what belongs to a living one, and what was kept only when asked to.
+   * Answers how many workers went.
+   */
+  sweep(options?: { readonly kept?: boolean }): Promise<number>
   /** Lets go of connections. Workers must be gone by then. */
   close(): Promise<void>
 }

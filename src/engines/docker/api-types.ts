@@ -110,6 +110,7 @@ export interface ApiNetwork {
 
 export interface ApiListed {
   readonly Id: string
+  /** Each with a slash before it. */
   readonly Names: readonly string[]
   /** Seconds since 1970. */
   readonly Created: number

@@ -4,9 +4,11 @@
  * 1. Frames of the stream are an eight-byte head (which stream, length) and that many bytes; they may arrive in any pieces.
  * 2. The socket is paused only while a reader of ours lags behind by more than its bound. `release` ends that for good: from then on
  *    everything is read and what nobody takes is dropped, since the engine cannot even kill a container whose reader stands still.
- * 3. Ending the channel's writing side closes the container's input, which its guard takes as the end of the supervisor.
+ * 3. Where an end mark is expected, each stream ends with it, and not with the container.
+ * 4. Ending the channel's writing side closes the container's input, which its guard takes as the end of the supervisor.
  */
 import { Duplex } from 'node:stream'
+import type { EndMark } from './end-mark.ts'
 import { OutputQueue } from './output-queue.ts'
 
 /** What the output may hold unread before the worker has to wait. */
@@ -19,8 +21,8 @@ const stderr = 2
 export class AttachedStreams {
   readonly channel: Duplex
   readonly output: AsyncIterable<Uint8Array>
-  /** Settles when nothing more can come. */
-  readonly ended: Promise<void>
+  /** Settles when nothing more can come: with the worker's exit code, where an end mark told it. */
+  readonly ended: Promise<number | undefined>
   readonly #socket: Duplex
   readonly #output = new OutputQueue()
   readonly #head: Buffer = Buffer.alloc(headBytes)
@@ -29,9 +31,14 @@ export class AttachedStreams {
   #left = 0
   #released = false
   #channelFull = false
+  #channelEnded = false
+  readonly #endMarks: ReadonlyMap<number, ReturnType<EndMark['reader']>>
+  #marksLeft = 2
+  #end: (code?: number) => void = () => {}
 
-  constructor(socket: Duplex, head: Buffer) {
+  constructor(socket: Duplex, head: Buffer, endMark?: EndMark) {
     this.#socket = socket
+    this.#endMarks = new Map(endMark && [stdout, stderr].map((stream) => [stream, endMark.reader()]))
     this.output = this.#output
     this.channel = new Duplex({
       allowHalfOpen: true,
@@ -61,13 +68,14 @@ export class AttachedStreams {
     this.channel.on('error', () => {})
     this.#output.onRoom = () => this.#flow()
     this.ended = new Promise((resolve) => {
-      const end = (): void => {
+      this.#end = (code) => {
         this.#output.end()
-        if (!this.channel.readableEnded && !this.channel.destroyed) this.channel.push(null)
-        resolve()
+        if (!this.#channelEnded && !this.channel.destroyed) this.channel.push(null)
+        this.#channelEnded = true
+        resolve(code)
       }
-      socket.on('end', end)
-      socket.on('close', end)
+      socket.on('end', () => this.#end())
+      socket.on('close', () => this.#end())
       socket.on('error', () => socket.destroy())
     })
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -109,8 +117,16 @@ export class AttachedStreams {
   }
 
   #deliver(part: Buffer): void {
+    const read = this.#endMarks.get(this.#stream)
+    if (read === undefined) return this.#pass(part)
+    const { data, code } = read(part)
+    if (data.length > 0) this.#pass(data)
+    if (code !== undefined && --this.#marksLeft === 0) this.#end(code)
+  }
+
+  #pass(part: Buffer): void {
     if (this.#stream === stderr) this.#output.push(part)
-    else if (this.#stream === stdout && !this.channel.destroyed && !this.channel.readableEnded) {
+    else if (this.#stream === stdout && !this.channel.destroyed && !this.#channelEnded) {
       if (this.#released && this.channel.readableLength > channelBound) return
       this.#channelFull = !this.channel.push(part)
     }

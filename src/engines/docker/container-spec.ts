@@ -4,6 +4,7 @@ import type { Mount, Resources, WorkerSpec } from '../../core/engine.ts'
 import type { ApiContainerSpec, ApiMount } from './api-types.ts'
 import { containerUser } from './container-user.ts'
 import { defaultPidsLimit, type DockerWorkerSettings } from './docker-settings.ts'
+import type { EndMark } from './end-mark.ts'
 import type { Image } from './images.ts'
 import { label, tagPrefix } from './labels.ts'
 import { launchLine } from './launch-line.ts'
@@ -23,6 +24,7 @@ export interface ContainerOptions {
   readonly portAddress: string
   readonly securityOptions: readonly string[]
   readonly graceSeconds: number
+  readonly endMark: EndMark | undefined
 }
 
 const scratch = '/tmp'
@@ -39,7 +41,7 @@ export function containerSpec(options: ContainerOptions): ApiContainerSpec {
     ...(network !== 'host' && !network.startsWith('container:') && { Hostname: spec.name.slice(0, 63).replace(/-+$/, '') }),
     ...(user !== undefined && { User: user }),
     Env: environment(),
-    ...launchLine(options.program, options.graceSeconds),
+    ...launchLine({ program: options.program, graceSeconds: options.graceSeconds, endMark: options.endMark }),
     WorkingDir: spec.code.path,
     Labels: {
       ...Object.fromEntries(Object.entries(spec.labels).map(([key, value]) => [tagPrefix + key, value])),
@@ -86,6 +88,9 @@ export function containerSpec(options: ContainerOptions): ApiContainerSpec {
 export function containerName({ name, id, owner }: WorkerSpec): string {
   return `${name}-${createHash('sha256').update(`${owner}\n${id}`).digest('hex').slice(0, 6)}`
 }
+
+/** What a container's name begins with that stays after its worker's end. Labels cannot be changed. */
+export const keptPrefix = 'kept-'
 
 /** As on the process engine: the same time zone gives the same dates. The user's variables travel on the channel. */
 function environment(): string[] {

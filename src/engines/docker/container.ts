@@ -12,7 +12,7 @@ import type { ApiContainer } from './api-types.ts'
 import type { AttachedStreams } from './attached-streams.ts'
 import type { DockerClient } from './docker-client.ts'
 import type { ContainerEvent } from './event-stream.ts'
-import { notFoundCode } from './launch-line.ts'
+import { keepSignal, notFoundCode } from './launch-line.ts'
 
 /** Events follow the end of the streams within milliseconds, if they follow. */
 const eventPatienceMs = 1000
@@ -21,13 +21,18 @@ const enginePatienceMs = 8000
 
 /** Whoever dies this long after the streams ended was killed by the guard, for want of them. */
 const guardPatienceMs = 1500
+/** As a shell says SIGKILL. */
+const killedCode = 128 + constants.signals.SIGKILL
 const connectionBroke: Exit = { how: 'lost', detail: 'the connection to its container broke, so it was ended' }
 
 export interface ContainerFacts {
   readonly id: WorkerId
   readonly containerId: string
+  readonly name: string
   readonly image: string
   readonly memoryLimit: string | undefined
+  /** Whether the container may outlive its worker. */
+  readonly keep: boolean
   /** Add-ons that were made for another platform, for the message when the worker fails. */
   readonly warning: () => string | undefined
 }
@@ -67,9 +72,12 @@ export class Container {
   /** The worker, from the moment that its container runs. */
   attach(streams: AttachedStreams): Worker {
     this.streams = streams
-    void streams.ended.then(() => {
+    void streams.ended.then(async (code) => {
       this.#streamsEndedAt = Date.now()
-      return this.#searchExit()
+      if (code === undefined) return this.#searchExit()
+      // Only an event says whether memory ran out, and it comes another way.
+      if (code === killedCode && !this.#ranOutOfMemory) await pause(eventPatienceMs / 2)
+      return this.#ended(code)
     })
     const { channel, output } = streams
     return { id: this.facts.id, channel, output, exited: this.exited, stats: () => this.#stats() }
@@ -87,7 +95,7 @@ export class Container {
         this.#peak = this.#readPeak()
         return
       case 'kill':
-        if (!this.#ourSignal) this.#strangeSignal = signal
+        if (!this.#ourSignal && signal !== constants.signals[keepSignal]) this.#strangeSignal = signal
         return
       case 'die':
         void this.#ended(exitCode)
@@ -111,18 +119,20 @@ export class Container {
   }
 
   async #ended(code: number): Promise<void> {
+    // A container that is kept ends once more.
+    if (this.#hasExited) return
     this.#hasExited = true
     if (this.#ranOutOfMemory && code !== 0) {
       const peak = await Promise.race([this.#peak, pause(100, undefined)])
       const known = [this.facts.memoryLimit && `limit ${this.facts.memoryLimit}`, peak && `peak ${peak}`].filter(Boolean).join(', ')
       // The guard outlives what the kernel chose; when another process was chosen, the worker's own code says what it made of that.
-      if (code === 137) this.#end({ how: 'out-of-memory', signal: 'SIGKILL', ...(known && { detail: known }) })
+      if (code === killedCode) this.#end({ how: 'out-of-memory', signal: 'SIGKILL', ...(known && { detail: known }) })
       else this.#end({ ...this.#plain(code), detail: `a process in the container ran out of memory${known && ` (${known})`}` })
       return
     }
     const outlivedStreams = Date.now() - this.#streamsEndedAt > guardPatienceMs
     const isUnasked = !this.#ourSignal && this.#strangeSignal === undefined
-    this.#end(code === 137 && outlivedStreams && isUnasked ? connectionBroke : this.#plain(code))
+    this.#end(code === killedCode && outlivedStreams && isUnasked ? connectionBroke : this.#plain(code))
   }
 
   #plain(code: number): Exit {
@@ -182,7 +192,9 @@ export class Container {
 
   async #stats(): Promise<{ cpuSeconds: number; memoryBytes: number }> {
     const { cpu_stats: cpu, memory_stats: memory } = await this.#readStats()
-    return { cpuSeconds: (cpu.cpu_usage?.total_usage ?? 0) / 1e9, memoryBytes: memory.usage ?? 0 }
+    // What the kernel would drop at once counts for nothing, as "docker stats" has it.
+    const cached = memory.stats?.inactive_file ?? memory.stats?.total_inactive_file ?? 0
+    return { cpuSeconds: (cpu.cpu_usage?.total_usage ?? 0) / 1e9, memoryBytes: Math.max(0, (memory.usage ?? 0) - cached) }
   }
 
   async #readPeak(): Promise<string | undefined> {
@@ -197,7 +209,11 @@ export class Container {
 
 interface ApiStats {
   readonly cpu_stats: { readonly cpu_usage?: { readonly total_usage?: number } }
-  readonly memory_stats: { readonly usage?: number; readonly max_usage?: number }
+  readonly memory_stats: {
+    readonly usage?: number
+    readonly max_usage?: number
+    readonly stats?: { readonly inactive_file?: number; readonly total_inactive_file?: number }
+  }
 }
 
 /** A shell says an end by signal as 128 and its number. */

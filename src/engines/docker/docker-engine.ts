@@ -28,6 +28,7 @@ import { checkSpec } from './check-spec.ts'
 import { CodeDelivery } from './code-delivery.ts'
 import { codePath } from './code-layout.ts'
 import type { Container } from './container.ts'
+import { keptPrefix } from './container-spec.ts'
 import { engineUser } from './container-user.ts'
 import { DockerClient } from './docker-client.ts'
 import { parseEngineSettings, type DockerSettings } from './docker-settings.ts'
@@ -37,10 +38,11 @@ import { startExec } from './exec-session.ts'
 import { Images } from './images.ts'
 import { IsolatedNetwork } from './isolated-network.ts'
 import { label, ownerLabels } from './labels.ts'
+import { keepSignal } from './launch-line.ts'
 import { removeContainer, within } from './removal.ts'
 import { startContainer, type StartEnvironment } from './start-container.ts'
 import { StartWidth } from './start-width.ts'
-import { pruneVolumes, sweep } from './sweep.ts'
+import { isKept, pruneVolumes, sweep } from './sweep.ts'
 import { UserVolumes } from './user-volumes.ts'
 
 export interface DockerEngineOptions {
@@ -206,11 +208,12 @@ class Docker implements DockerEngine {
   async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
     const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
     const listed = await this.#listed(labels)
-    return listed.map(({ Created, Labels }) => ({
-      id: Labels[label.worker] ?? '',
-      owner: Labels[label.owner] ?? '',
-      name: Labels[label.name] ?? '',
-      createdAt: Created * 1000,
+    return listed.map((one) => ({
+      id: one.Labels[label.worker] ?? '',
+      owner: one.Labels[label.owner] ?? '',
+      name: one.Labels[label.name] ?? '',
+      createdAt: one.Created * 1000,
+      ...(isKept(one) && { kept: true }),
     }))
   }
 
@@ -222,17 +225,34 @@ class Docker implements DockerEngine {
       container.expectSignal()
       const { facts, exited, gone } = container
       // The engine removes by itself what has ended.
-      if (container.hasExited) await within(gone, autoRemoveMs)
+      if (container.hasExited && !facts.keep) await within(gone, autoRemoveMs)
       if (!container.isGone) {
-        await removeContainer(this.#client, { containerId: facts.containerId, graceMs, exited, gone })
+        const grace = container.hasExited ? 0 : graceMs
+        await removeContainer(this.#client, { containerId: facts.containerId, graceMs: grace, exited, gone })
         await container.markRemoved()
       }
       container.streams?.destroy()
       return
     }
     const never = new Promise<never>(() => {})
-    for (const { Id } of await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])) {
-      await removeContainer(this.#client, { containerId: Id, graceMs, exited: never, gone: never })
+    for (const one of await this.#listed([`${label.worker}=${id}`])) {
+      if (one.Labels[label.owner] !== this.#owner && !isKept(one)) continue
+      await removeContainer(this.#client, { containerId: one.Id, graceMs, exited: never, gone: never })
+    }
+  }
+
+  async keep(id: WorkerId): Promise<void> {
+    const facts = this.#workers.get(id)?.facts
+    if (facts === undefined) throw new EngineError(`Worker ${id} cannot be kept: its container is gone.`)
+    if (!facts.keep) throw new EngineError(`Worker ${id} cannot be kept: it was not started so.`)
+    const path = `/containers/${facts.containerId}`
+    try {
+      // In this order: what was told, but not named yet when the supervisor died, is swept.
+      await this.#client.call('POST', `${path}/kill`, { query: { signal: keepSignal } })
+      await this.#client.call('POST', `${path}/rename`, { query: { name: keptPrefix + facts.name } })
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw connectionError(error, this.#client.endpoint)
+      throw new EngineError(`Worker ${id} cannot be kept: ${error.message}`, { cause: error })
     }
   }
 
@@ -249,9 +269,9 @@ class Docker implements DockerEngine {
     }
   }
 
-  async sweep(): Promise<number> {
+  async sweep(options?: { readonly kept?: boolean }): Promise<number> {
     try {
-      const workers = await sweep(this.#client)
+      const workers = await sweep(this.#client, options)
       await this.#network.sweep()
       return workers
     } catch (error) {

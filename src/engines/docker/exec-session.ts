@@ -69,7 +69,7 @@ export async function startExec(
 interface Streams {
   readonly channel: Duplex
   readonly errors: AsyncIterable<Uint8Array>
-  readonly ended: Promise<void>
+  readonly ended: Promise<unknown>
   destroy(): void
 }
 

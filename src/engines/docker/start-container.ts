@@ -11,6 +11,7 @@ import { containerName, containerSpec } from './container-spec.ts'
 import { containerUser } from './container-user.ts'
 import type { DockerClient } from './docker-client.ts'
 import { defaultImage, type DockerSettings, type DockerWorkerSettings } from './docker-settings.ts'
+import { EndMark } from './end-mark.ts'
 import type { EventStream } from './event-stream.ts'
 import type { Image, Images } from './images.ts'
 import { isolatedNetwork, type IsolatedNetwork } from './isolated-network.ts'
@@ -133,6 +134,7 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
   const { client, info } = environment
   signal.throwIfAborted()
   report({ phase: 'creating' })
+  const endMark = spec.keep ? new EndMark() : undefined
   const body = containerSpec({
     ...creation,
     ownerLabels: environment.ownerLabels,
@@ -141,20 +143,23 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     portAddress: client.endpoint.kind === 'unix' ? '127.0.0.1' : '',
     securityOptions: info.SecurityOptions?.some((option) => option.includes('name=selinux')) ? ['label=disable'] : [],
     graceSeconds: environment.orphanGraceSeconds,
+    endMark,
   })
   // Not to be given up half-way: a container that the engine makes after that would belong to nobody.
-  const query = { name: containerName(spec), platform: settings.platform }
+  const name = containerName(spec)
+  const query = { name, platform: settings.platform }
   const { Id } = await client.call<{ Id: string }>('POST', '/containers/create', { query, body })
   const memoryLimit = spec.resources.memoryLimit === undefined ? undefined : mib(spec.resources.memoryLimit)
   const warning = (): string | undefined => delivery.foreignAddons(image.platform)
-  const container = new Container(client, { id: spec.id, containerId: Id, image: imageName, memoryLimit, warning })
+  const facts = { id: spec.id, containerId: Id, name, image: imageName, memoryLimit, keep: spec.keep === true, warning }
+  const container = new Container(client, facts)
   environment.remember(container)
   let streams: AttachedStreams | undefined
   try {
     signal.throwIfAborted()
     const query = { stream: true, stdin: true, stdout: true, stderr: true }
     const { socket, head } = await client.upgrade(`/containers/${Id}/attach`, { query })
-    streams = new AttachedStreams(socket, head)
+    streams = new AttachedStreams(socket, head, endMark)
     await client.call('POST', `/containers/${Id}/start`)
     signal.throwIfAborted()
     const worker = container.attach(streams)

@@ -2,6 +2,7 @@
 import { bootId, isLiving, parseHome } from '../host-process.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiListed } from './api-types.ts'
+import { keptPrefix } from './container-spec.ts'
 import type { DockerClient } from './docker-client.ts'
 import { hostLabel, label } from './labels.ts'
 
@@ -13,13 +14,19 @@ export async function isAbandoned(labels: Readonly<Record<string, string>>): Pro
   return labels[label.boot] !== bootId() || (await isLiving(home)) === false
 }
 
+/** True for a container that stays until somebody removes it by hand. */
+export function isKept({ Names }: ApiListed): boolean {
+  return Names.some((name) => name.startsWith(`/${keptPrefix}`))
+}
+
 /** Removes abandoned containers; answers how many of them were workers. */
-export async function sweep(client: DockerClient): Promise<number> {
+export async function sweep(client: DockerClient, { kept = false }: { readonly kept?: boolean } = {}): Promise<number> {
   const filters = JSON.stringify({ label: [label.owner] })
   const listed = await client.call<ApiListed[]>('GET', '/containers/json', { query: { all: true, filters } })
   let workers = 0
-  for (const { Id, Labels } of listed) {
-    if (!(await isAbandoned(Labels))) continue
+  for (const one of listed) {
+    const { Id, Labels } = one
+    if ((isKept(one) && !kept) || !(await isAbandoned(Labels))) continue
     try {
       await client.call('DELETE', `/containers/${Id}`, { query: { force: true, v: true } })
       if (Labels[label.worker] !== undefined) workers++

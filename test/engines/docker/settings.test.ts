@@ -126,6 +126,7 @@ describeDocker('what a task asks for', () => {
       portAddress: '',
       securityOptions: [],
       graceSeconds: 2,
+      endMark: undefined,
     })
     expect(body.HostConfig.DeviceRequests).toEqual([{ Driver: 'nvidia', Count: 2, Capabilities: [['gpu']] }])
     await expect(rig.start({ resources: { gpu: { count: 1 } } })).rejects.toThrow(/no gpu to give/)
