@@ -1,5 +1,5 @@
 /**
- * Builds `dist`: the bundled entry points and the declarations. New files are put in place one by one, chunks before the
+ * Builds `dist`: the bundled entry points and the declarations. New files are put in place one by one, the runtime and chunks before the
  * entry points that name them, so a process that starts during a build finds either the old program or the new one.
  *
  *   --bundle   only the JavaScript, and superseded chunks stay for the processes that still run from them
@@ -11,16 +11,18 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, wri
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build as bundle } from 'esbuild'
+import { bundleRuntime, pointToRuntime } from './runtime-bundle.mjs'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 export const ENTRY_POINTS = {
   index: 'src/index.ts',
   cli: 'src/cli/main.ts',
-  worker: 'src/worker/main.ts',
+  worker: 'src/worker/boot.ts',
   config: 'src/config.ts',
   testing: 'src/testing/index.ts',
   thread: 'src/client/thread.ts',
+  'supervisor-thread': 'src/client/supervisor-thread.ts',
   describe: 'src/project/describe-main.ts',
 }
 
@@ -54,22 +56,33 @@ export async function build({ bundleOnly = false } = {}) {
 }
 
 async function bundleSources(outdir) {
-  const entryPoints = Object.fromEntries(Object.entries(ENTRY_POINTS).filter(([, source]) => existsSync(join(root, source))))
-  if (Object.keys(entryPoints).length === 0) return
-  await bundle({
+  const { index: _index, ...entryPoints } = ENTRY_POINTS
+  const options = {
     absWorkingDir: root,
+    platform: 'node',
+    target: 'node20.19',
+    packages: 'external',
+    legalComments: 'none',
+    logLevel: 'silent',
+  }
+  const runtime = await bundleRuntime(join(root, 'src'), outdir, options)
+  const { metafile } = await bundle({
+    ...options,
     entryPoints,
     outdir,
     bundle: true,
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    packages: 'external',
-    legalComments: 'none',
-    logLevel: 'silent',
+    define: { RUNTIME: JSON.stringify(runtime.name) },
+    plugins: [runtime.plugin],
+    metafile: true,
   })
+  await pointToRuntime(
+    runtime.name,
+    outdir,
+    Object.keys(metafile.outputs).map((file) => join(root, file)),
+  )
   const cli = join(outdir, 'cli.js')
   if (!existsSync(cli)) return
   const code = await readFile(cli, 'utf8')
@@ -139,7 +152,7 @@ async function referToNode(file) {
 
 async function install(staging, dist) {
   const files = (await filesUnder(staging)).map((file) => relative(staging, file))
-  const rank = (file) => (dirname(file) === '.' ? 1 : 0)
+  const rank = (file) => (dirname(file) === '.' && !file.endsWith('.cjs') ? 1 : 0)
   files.sort((a, b) => rank(a) - rank(b))
   for (const file of files) {
     await mkdir(dirname(join(dist, file)), { recursive: true })

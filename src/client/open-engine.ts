@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { Engine, SupervisorId } from '../core/engine.ts'
 import { ownPackage } from '../project/package-root.ts'
+import { runtimeRoot } from './runtime-directory.ts'
 
 export interface EngineContext {
   readonly owner: SupervisorId
@@ -16,7 +17,7 @@ export async function openEngine(name: string, { owner, directory, settings = {}
   switch (name) {
     case 'process': {
       const { createProcessEngine } = await import('../engines/process/process-engine.ts')
-      return createProcessEngine({ owner, directory, workerFile: join(runtimeDirectory(), 'worker.js') })
+      return createProcessEngine({ owner, directory, workerFile: join(runtimeDirectory(), 'worker.js'), codeFolder: runtimeRoot() })
     }
     case 'docker': {
       const { createDockerEngine } = await import('../engines/docker/docker-engine.ts')

@@ -4,10 +4,17 @@ import type { TaskDefinition } from '../core/definition.ts'
 import { placesOf } from '../core/registry.ts'
 import { fileOfModule } from './module-files.ts'
 
+/** `import()` of the program that loads user code. */
+export type ImportModule = (url: string) => Promise<Record<string, unknown>>
+
 /** Imports a task's module from the tree and finds the task in it. */
-export async function loadTask(task: TaskRef, code: { readonly path: string }): Promise<TaskDefinition> {
+export function loadTask(task: TaskRef, code: { readonly path: string }): Promise<TaskDefinition> {
+  return loadTaskBy((url) => import(url) as Promise<Record<string, unknown>>, task, code)
+}
+
+export async function loadTaskBy(importModule: ImportModule, task: TaskRef, code: { readonly path: string }): Promise<TaskDefinition> {
   const file = fileOfModule(task.module, code.path)
-  const namespace = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  const namespace = await importModule(pathToFileURL(file).href)
   const definition =
     definitionOf(namespace[task.export]) ??
     definitionOf((namespace['default'] as Record<string, unknown> | undefined)?.[task.export]) ??

@@ -3,12 +3,15 @@ import { build, type Metafile } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { ENTRY_POINTS } from '../../scripts/build.mjs'
 
+/** What a worker's program takes from the runtime. */
+const WORKER = 'src/worker/main.ts'
+
 let inputs: Metafile['inputs']
 
 beforeAll(async () => {
   const { metafile } = await build({
     absWorkingDir: join(import.meta.dirname, '../..'),
-    entryPoints: [ENTRY_POINTS.index, ENTRY_POINTS.worker, ENTRY_POINTS.config, ENTRY_POINTS.cli],
+    entryPoints: [ENTRY_POINTS.index, ENTRY_POINTS.worker, WORKER, ENTRY_POINTS.config, ENTRY_POINTS.cli],
     bundle: true,
     splitting: true,
     outdir: 'dist',
@@ -49,7 +52,8 @@ test('a config file loads no more than its own helper', () => {
 })
 
 test('a worker never loads an engine, the command line or a package', () => {
-  expect([...loadedWith(ENTRY_POINTS.worker, { later: true })].toSorted()).toEqual(['core', 'protocol', 'worker'])
+  expect([...loadedWith(WORKER, { later: true })].toSorted()).toEqual(['core', 'protocol', 'worker'])
+  expect([...loadedWith(ENTRY_POINTS.worker)]).toEqual(['worker'])
 })
 
 test('the command line loads an engine only when a run needs it', () => {

@@ -45,6 +45,8 @@ export interface ProcessEngineOptions {
   readonly node?: string
   /** The program of a worker; `dist/worker.js` of this package unless told. */
   readonly workerFile?: string
+  /** A folder that only this user may enter: workers keep there what of their program is compiled already. */
+  readonly codeFolder?: string
   /** The host's environment to pick from. */
   readonly env?: Environment
 }
@@ -78,6 +80,7 @@ class ProcessEngine implements Engine {
   readonly #directory: string
   readonly #node: string
   readonly #workerFile: string
+  readonly #programArgs: readonly string[]
   readonly #env: Record<string, string>
   readonly #home: Home = ownHome()
   readonly #table = new ProcessTable()
@@ -91,11 +94,13 @@ class ProcessEngine implements Engine {
   #ready: Promise<unknown> | undefined
   #turn: Promise<void> = Promise.resolve()
 
-  constructor({ owner, directory, node = process.execPath, workerFile = ownWorkerFile(), env = process.env }: ProcessEngineOptions) {
+  constructor(options: ProcessEngineOptions) {
+    const { owner, directory, node = process.execPath, workerFile = ownWorkerFile(), codeFolder, env = process.env } = options
     this.#owner = owner
     this.#directory = directory
     this.#node = node
     this.#workerFile = workerFile
+    this.#programArgs = codeFolder === undefined ? [] : [codeFolder]
     this.#env = workerEnvironment(env)
     const path = this.#env['PATH'] ?? ''
     this.#guard = new Guard({ directory, mark: ownerMark(this.#home, owner), path })
@@ -184,7 +189,7 @@ class ProcessEngine implements Engine {
       await this.#takeTurn()
       const command = {
         file: this.#node,
-        args: [...nodeFlags(resources), this.#workerFile, name],
+        args: [...nodeFlags(resources), this.#workerFile, name, ...this.#programArgs],
         cwd: code.cwd,
         env: { ...this.#env, [MARK_VARIABLE]: markValue({ home: this.#home, ...info }) },
         pipe: await this.#pipes.take(),
