@@ -78,7 +78,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     engine: options.engine,
     openEngine: (name) =>
       options.openEngine?.(name) ??
-      openEngine(name, { owner: id, directory, ...(options.engineSettings ? { settings: options.engineSettings } : {}) }),
+      openEngine(name, { owner: id, directory, prepare: true, ...(options.engineSettings ? { settings: options.engineSettings } : {}) }),
     tree: options.tree,
     directory,
     width: options.concurrency ?? defaultWidth(),

@@ -10,10 +10,12 @@ export interface EngineContext {
   readonly directory: string
   /** What the configuration says about this engine. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Workers are going to be started in it. */
+  readonly prepare?: boolean
 }
 
 /** Opens an engine by its name. An engine's code is loaded here and nowhere else, so a run pays only for the one that it uses. */
-export async function openEngine(name: string, { owner, directory, settings = {} }: EngineContext): Promise<Engine> {
+export async function openEngine(name: string, { owner, directory, settings = {}, prepare = false }: EngineContext): Promise<Engine> {
   switch (name) {
     case 'process': {
       const { createProcessEngine } = await import('../engines/process/process-engine.ts')
@@ -21,7 +23,7 @@ export async function openEngine(name: string, { owner, directory, settings = {}
     }
     case 'docker': {
       const { createDockerEngine } = await import('../engines/docker/docker-engine.ts')
-      return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings })
+      return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, prepare })
     }
     default:
       throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process" or "docker".`)

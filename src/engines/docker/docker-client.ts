@@ -70,6 +70,18 @@ export class DockerClient {
     return (response.headers['content-type']?.includes('json') && text !== '' ? JSON.parse(text) : undefined) as T
   }
 
+  /** Hands a call over to the engine and does not wait for its answer, whatever that is. It outlives `close`. */
+  send(method: Method, path: string): Promise<void> {
+    const sent = request({ ...this.#options(method, path, {}), agent: false })
+    return new Promise((resolve) => {
+      sent.on('response', (response) => response.resume())
+      sent.on('error', () => resolve())
+      sent.on('finish', resolve)
+      sent.on('socket', (socket) => socket.unref())
+      sent.end()
+    })
+  }
+
   /** Calls and leaves the answer to be read: events, the progress of a pull, an archive. */
   stream(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
     return this.#send(method, path, options)

@@ -55,6 +55,8 @@ export interface DockerEngineOptions {
   readonly env?: NodeJS.ProcessEnv
   /** How long finding the engine may take. */
   readonly connectMs?: number
+  /** Workers are going to be started: what they need is made while the engine is still being asked what it is. */
+  readonly prepare?: boolean
 }
 
 export interface DockerEngine extends Engine {
@@ -90,15 +92,20 @@ export async function createDockerEngine({
   settings = {},
   env = process.env,
   connectMs = 30_000,
+  prepare = false,
 }: DockerEngineOptions): Promise<DockerEngine> {
   const parsed = parseEngineSettings(settings)
   const endpoint = await findEndpoint(parsed, env)
   const signal = AbortSignal.timeout(connectMs)
   const client = await DockerClient.connect(endpoint, signal)
+  const network = new IsolatedNetwork(client)
+  // Whoever starts a worker hears of what is wrong with it.
+  if (prepare && parsed.network === undefined) network.ensure(signal).catch(() => {})
   try {
     const info = await client.call<ApiInfo>('GET', '/info', { signal })
-    return new Docker({ owner, runtimeDirectory, settings: parsed, client, info, env })
+    return new Docker({ owner, runtimeDirectory, settings: parsed, client, network, info, env })
   } catch (error) {
+    await network.release().catch(() => {})
     client.close()
     throw connectionError(error, endpoint)
   }
@@ -109,6 +116,7 @@ interface Parts {
   readonly runtimeDirectory: string
   readonly settings: DockerSettings
   readonly client: DockerClient
+  readonly network: IsolatedNetwork
   readonly info: ApiInfo
   readonly env: NodeJS.ProcessEnv
 }
@@ -140,7 +148,7 @@ class Docker implements DockerEngine {
   readonly #workers = new Map<WorkerId, Container>()
   readonly #starting = new Map<WorkerId, Promise<unknown>>()
 
-  constructor({ owner, runtimeDirectory, settings, client, info, env }: Parts) {
+  constructor({ owner, runtimeDirectory, settings, client, network, info, env }: Parts) {
     this.#owner = owner
     this.#client = client
     this.#settings = settings
@@ -152,7 +160,7 @@ class Docker implements DockerEngine {
     this.#events = new EventStream(client, owner, (event) => {
       this.#containers.get(event.container)?.hear(event)
     })
-    this.#network = new IsolatedNetwork(client)
+    this.#network = network
     this.#width = new StartWidth(startWidth(info.NCPU))
     this.#environment = {
       client,

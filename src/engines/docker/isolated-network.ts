@@ -24,6 +24,9 @@ export const isolatedNetwork = 'cowait-isolated'
 /** What is younger may belong to a supervisor that has it, but no container in it yet. */
 const sweepAfterMs = 60_000
 
+/** How long an answer under way may take when everything ends. */
+const settleMs = 5000
+
 export class IsolatedNetwork {
   readonly #client: DockerClient
   #found: SharedWork<string, never> | undefined
@@ -44,11 +47,16 @@ export class IsolatedNetwork {
     if (this.#id === id) this.#found = this.#id = undefined
   }
 
-  /** Removes it, and its doubles, unless somebody is in them. */
+  /**
+   * Removes it, and its doubles, unless somebody is in them. An engine on this host is only asked to: it does so in the 100 ms after that,
+   * whether or not somebody waits.
+   */
   async release(): Promise<void> {
     if (this.#found === undefined) return
+    await this.#found.wait(AbortSignal.timeout(settleMs)).catch(() => {})
     this.#found = this.#id = undefined
-    for (const { Id } of await this.#list()) await this.#removeUnused(Id)
+    const wait = this.#client.endpoint.kind !== 'unix'
+    await Promise.all((await this.#list()).map(({ Id }) => (wait ? this.#removeUnused(Id) : this.#askToRemove(Id))))
   }
 
   /** Removes what supervisors left that were killed: whoever still needs it makes it anew (see `forget`). */
@@ -102,6 +110,11 @@ export class IsolatedNetwork {
     return listed
       .filter(({ Name }) => Name === isolatedNetwork)
       .toSorted((one, two) => Date.parse(one.Created) - Date.parse(two.Created) || (one.Id < two.Id ? -1 : 1))
+  }
+
+  /** Resolves when the engine has the call. It refuses to remove what somebody is in. */
+  async #askToRemove(id: string): Promise<void> {
+    await this.#client.send('DELETE', `/networks/${id}`)
   }
 
   async #removeUnused(id: string): Promise<void> {

@@ -51,7 +51,7 @@ describeDocker('the network of the workers', () => {
     await first[Symbol.asyncDispose]()
     expect(await networks()).toHaveLength(1)
     await second[Symbol.asyncDispose]()
-    expect(await networks()).toEqual([])
+    await expect.poll(networks).toEqual([])
   }, 60_000)
 
   it('may be there twice: all workers get the same, and both go', async () => {
@@ -65,9 +65,9 @@ describeDocker('the network of the workers', () => {
     expect(await Promise.all(told.map((one) => one.tell('ready')))).toEqual(['yes', 'yes'])
     expect([...(await usedBy(first)), ...(await usedBy(second))]).toEqual([older, older])
     await first[Symbol.asyncDispose]()
-    expect(await networks()).toEqual([older])
+    await expect.poll(networks).toEqual([older])
     await second[Symbol.asyncDispose]()
-    expect(await networks()).toEqual([])
+    await expect.poll(networks).toEqual([])
   }, 60_000)
 
   it('serves many engines that start at the same moment, and goes with the last', async () => {
@@ -75,7 +75,7 @@ describeDocker('the network of the workers', () => {
     const told = await Promise.all(rigs.map((rig) => rig.start()))
     expect(await Promise.all(told.map((one) => one.tell('ready')))).toEqual(told.map(() => 'yes'))
     await Promise.all(rigs.map((rig) => rig[Symbol.asyncDispose]()))
-    expect(await networks()).toEqual([])
+    await expect.poll(networks).toEqual([])
   }, 60_000)
 
   it('is not one that somebody else made by that name', async () => {

@@ -112,7 +112,8 @@ describePodman('Podman’s compatible API', () => {
     const told = await Promise.all(rigs.map((each) => each.start()))
     for (const one of told) expect(await one.tell('shell', 'cat /proc/net/route')).toMatch(/\t00000000\t/)
     for (const each of rigs) await each[Symbol.asyncDispose]()
-    expect(execFileSync('podman', [...options, 'network', 'ls', '-q'], { env, encoding: 'utf8' })).not.toContain('cowait-isolated')
+    const networks = (): string => execFileSync('podman', [...options, 'network', 'ls', '-q'], { env, encoding: 'utf8' })
+    await expect.poll(networks, { timeout: 10_000 }).not.toContain('cowait-isolated')
   })
 
   it('says what it cannot start', async () => {
