@@ -177,9 +177,10 @@ class CellHost {
     for (const owner of this.#folders()) this.#owners.add(owner)
   }
 
+  /** Beside them is what workers have compiled, for those to come. */
   #folders(): string[] {
     const folder = join(this.#folder, `cowait-${process.getuid?.()}`)
-    return existsSync(folder) ? readdirSync(folder) : []
+    return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('code-')) : []
   }
 
   #processes(): string[] {
