@@ -4,6 +4,7 @@ const report = process.env['TEST_REPORT']
 
 const notTests = ['**/fixtures/**', 'test/cli/project/**']
 const docker = ['test/engines/docker/**/*.test.ts', 'test/conformance/docker.test.ts']
+const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts', 'test/conformance/kubernetes.test.ts']
 
 export default defineConfig({
   test: {
@@ -20,8 +21,20 @@ export default defineConfig({
         test: {
           name: 'parallel',
           include: ['test/**/*.test.ts', 'examples/*.test.ts'],
-          exclude: [...docker, ...notTests],
+          exclude: [...docker, ...kubernetes, ...notTests],
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubernetes',
+          include: kubernetes,
+          testTimeout: 120_000,
+          exclude: notTests,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {

@@ -83,11 +83,28 @@ async function bundleSources(outdir) {
     outdir,
     Object.keys(metafile.outputs).map((file) => join(root, file)),
   )
+  await bundlePodProgram(outdir)
   const cli = join(outdir, 'cli.js')
   if (!existsSync(cli)) return
   const code = await readFile(cli, 'utf8')
   if (!code.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${code}`)
   await chmod(cli, 0o755)
+}
+
+/** What a pod on Kubernetes runs first: sent as text, so it stands alone. */
+async function bundlePodProgram(outdir) {
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: { pod: 'src/engines/kubernetes/pod/main.ts' },
+    outdir,
+    bundle: true,
+    minify: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    legalComments: 'none',
+    logLevel: 'silent',
+  })
 }
 
 /** The page of `cowait report`: one script and one style sheet, to be put into an HTML file. */

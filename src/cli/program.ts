@@ -256,7 +256,7 @@ function addInputOptions(command: Command): void {
 
 function addRunOptions(command: Command): void {
   command
-    .option('--engine <name>', 'where workers live: process, docker')
+    .option('--engine <name>', 'where workers live: process, docker, kubernetes')
     .option('-c, --cluster <name>', 'an engine configuration of the config file')
     .option('--image <image>', 'the image of containers')
     .option('-e, --env <name[=value]>', 'a variable for the run and what it calls; without a value, the one set here', collect, [])

@@ -25,8 +25,12 @@ export async function openEngine(name: string, { owner, directory, settings = {}
       const { createDockerEngine } = await import('../engines/docker/docker-engine.ts')
       return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, prepare })
     }
+    case 'kubernetes': {
+      const { createKubernetesEngine } = await import('../engines/kubernetes/kubernetes-engine.ts')
+      return await createKubernetesEngine({ owner, runtimeDirectory: runtimeDirectory(), settings })
+    }
     default:
-      throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process" or "docker".`)
+      throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process", "docker" or "kubernetes".`)
   }
 }
 

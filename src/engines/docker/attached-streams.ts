@@ -8,8 +8,8 @@
  * 4. Ending the channel's writing side closes the container's input, which its guard takes as the end of the supervisor.
  */
 import { Duplex } from 'node:stream'
+import { OutputQueue } from '../output-queue.ts'
 import type { EndMark } from './end-mark.ts'
-import { OutputQueue } from './output-queue.ts'
 
 /** What the output may hold unread before the worker has to wait. */
 const outputBound = 4 << 20

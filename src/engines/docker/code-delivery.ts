@@ -11,13 +11,13 @@ import type { Tree } from '../../core/tree.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiMount } from './api-types.ts'
 import { Carrier } from './carrier.ts'
-import { layOut, type Layout, type Part } from './code-layout.ts'
+import { layOut, type Layout, type Part } from '../delivery/code-layout.ts'
 import { ContentVolumes, type Content } from './content-volumes.ts'
 import type { DockerClient } from './docker-client.ts'
 import { hashFolder, listFolder } from './folder-content.ts'
 import { foreignAddons } from './native-addons.ts'
-import { MadeFolders } from './own-package.ts'
-import { SharedWork } from './shared-work.ts'
+import { MadeFolders } from '../delivery/own-package.ts'
+import { SharedWork } from '../shared-work.ts'
 
 type Report = (phase: StartPhase) => void
 

@@ -10,7 +10,7 @@ import type { DockerClient } from './docker-client.ts'
 import type { PullPolicy } from './docker-settings.ts'
 import { goArchitecture, platformOf } from './platform.ts'
 import { pull } from './pull.ts'
-import { SharedWork } from './shared-work.ts'
+import { SharedWork } from '../shared-work.ts'
 
 export interface Image {
   /** `sha256:...` */

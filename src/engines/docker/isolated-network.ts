@@ -17,7 +17,7 @@ import { ApiError, isMissing, startError } from './api-error.ts'
 import type { ApiNetwork } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 import { label } from './labels.ts'
-import { SharedWork } from './shared-work.ts'
+import { SharedWork } from '../shared-work.ts'
 
 export const isolatedNetwork = 'cowait-isolated'
 

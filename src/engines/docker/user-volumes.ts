@@ -8,7 +8,7 @@ import { EngineError } from '../../core/errors.ts'
 import { isMissing } from './api-error.ts'
 import { Carrier } from './carrier.ts'
 import type { DockerClient } from './docker-client.ts'
-import { SharedWork } from './shared-work.ts'
+import { SharedWork } from '../shared-work.ts'
 
 type NamedWorker = Pick<WorkerSpec, 'name' | 'mounts'>
 

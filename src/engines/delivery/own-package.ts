@@ -109,7 +109,7 @@ interface Manifest {
   readonly exports?: unknown
 }
 
-function ownManifest(runtimeDirectory: string): string {
+export function ownManifest(runtimeDirectory: string): string {
   let real: Manifest = {}
   try {
     real = JSON.parse(readFileSync(join(dirname(runtimeDirectory), 'package.json'), 'utf8')) as Manifest

@@ -1,0 +1,118 @@
+/**
+ * The object that owns all pods of one supervisor, and that the cluster itself removes when the supervisor is gone.
+ *
+ * It is a Job that never has a pod (`parallelism: 0`). Its deadline is a lease: the supervisor moves it on for as long as it lives. When
+ * nobody does, the cluster ends the Job, removes it at once (`ttlSecondsAfterFinished: 0`), and with it what it owns. So nothing of
+ * ours has to be alive for that, neither here nor in the cluster, and no worker needs a right.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ApiClient } from './api-client.ts'
+import { isMissing, isPassing } from './api-error.ts'
+import type { Job, Metadata } from './api-types.ts'
+import { label, ownerAnnotations } from './labels.ts'
+
+/** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
+const leaseSeconds = 9
+const renewMs = 2000
+const retryMs = 250
+
+export class Anchor {
+  readonly #client: ApiClient
+  readonly #jobs: string
+  readonly #owner: string
+  readonly #stop = new AbortController()
+  #job: Promise<Metadata> | undefined
+
+  constructor(client: ApiClient, namespace: string, owner: string) {
+    this.#client = client
+    this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
+    this.#owner = owner
+  }
+
+  /** Makes it at the first call. */
+  async ensure(): Promise<Metadata> {
+    const job = (this.#job ??= this.#create())
+    job.catch(() => {
+      if (this.#job === job) this.#job = undefined
+    })
+    return await job
+  }
+
+  /** Removes it, and thereby what it still owns. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    const job = await this.#job?.catch(() => undefined)
+    if (!job) return
+    await this.#client
+      .call('DELETE', `${this.#jobs}/${job.name}`, { query: { propagationPolicy: 'Background' } })
+      .catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+      })
+  }
+
+  async #create(): Promise<Metadata> {
+    const startedAt = Date.now()
+    const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body: this.#spec(), query: { fieldManager: 'cowait' } })
+    void this.#renew(metadata, startedAt)
+    return metadata
+  }
+
+  async #renew({ name, uid }: Metadata, startedAt: number): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
+      for (;;) {
+        if (signal.aborted) return
+        try {
+          const activeDeadlineSeconds = Math.ceil((Date.now() - startedAt) / 1000) + leaseSeconds
+          await this.#client.call('PATCH', `${this.#jobs}/${name}`, {
+            body: { metadata: { uid }, spec: { activeDeadlineSeconds } },
+            contentType: 'application/merge-patch+json',
+            patienceMs: 0,
+            signal,
+          })
+          break
+        } catch (error) {
+          if (signal.aborted) return
+          if (!isPassing(error)) {
+            // Gone, or another's: the next start makes one anew, and what this one owned goes.
+            this.#job = undefined
+            return
+          }
+          await pause(retryMs, undefined, { signal, ref: false }).catch(() => undefined)
+        }
+      }
+    }
+  }
+
+  #spec(): object {
+    const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
+    return {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations() },
+      spec: {
+        parallelism: 0,
+        backoffLimit: 0,
+        activeDeadlineSeconds: leaseSeconds,
+        ttlSecondsAfterFinished: 0,
+        // Never used, but a Job must have one, and it must pass what guards the namespace.
+        template: {
+          metadata: { labels },
+          spec: {
+            restartPolicy: 'Never',
+            automountServiceAccountToken: false,
+            securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+            containers: [
+              {
+                name: 'none',
+                image: 'none',
+                securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+              },
+            ],
+          },
+        },
+      },
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The dozen calls of the Kubernetes API that cowait needs, over `node:https`, and streams over `ws`. `@kubernetes/client-node` costs
+ * 250 to 350 ms and 80 MB at import, and its port-forward knows no back pressure.
+ */
+import { Agent as PlainAgent, request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { Agent, request } from 'node:https'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { WebSocket } from 'ws'
+import { ApiError, isPassing } from './api-error.ts'
+import type { ApiStatus } from './api-types.ts'
+import { CredentialSource, type Credentials } from './credentials.ts'
+import type { Cluster } from './kubeconfig.ts'
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  /** `application/json` unless told. */
+  readonly contentType?: string
+  readonly signal?: AbortSignal | undefined
+  /** How long a busy or returning API server is asked again; 10 s unless told. */
+  readonly patienceMs?: number
+}
+
+const defaultPatienceMs = 10_000
+/** An API server that says nothing at all for so long is taken for gone. */
+const silenceMs = 30_000
+const firstRetryMs = 100
+const longestRetryMs = 2000
+/** Over TLS each one costs a handshake. */
+const maxSockets = 64
+
+export class ApiClient {
+  readonly cluster: Cluster
+  readonly #credentials: CredentialSource
+  readonly #agent: PlainAgent
+
+  constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
+    this.cluster = cluster
+    this.#credentials = new CredentialSource(cluster, env)
+    const options = { keepAlive: true, maxSockets, keepAliveMsecs: 15_000 }
+    this.#agent = cluster.server.protocol === 'http:' ? new PlainAgent(options) : new Agent({ ...options, ...this.#tls() })
+  }
+
+  /** Throws an `ApiError` when the server refuses, or what the connection threw. What passes is tried again within the patience. */
+  async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const deadline = Date.now() + (options.patienceMs ?? defaultPatienceMs)
+    let renewed = false
+    for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+      try {
+        const response = await this.#send(method, path, options)
+        return await readJson<T>(response)
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        if (error instanceof ApiError && error.status === 401 && !renewed && this.#credentials.refuse()) {
+          renewed = true
+          continue
+        }
+        const nextMs = error instanceof ApiError ? (error.retryAfterMs ?? waitMs) : waitMs
+        if (!isPassing(error) || Date.now() + nextMs > deadline) throw error
+        await pause(nextMs * (0.75 + Math.random() / 2), undefined, { signal: options.signal })
+      }
+    }
+  }
+
+  /** An answer that goes on, line by line: a watch. Not tried again. */
+  async stream(path: string, options: CallOptions): Promise<IncomingMessage> {
+    return await this.#send('GET', path, options)
+  }
+
+  /** A websocket to a subresource, not yet open. */
+  async socket(path: string, query: string, protocol: string): Promise<WebSocket> {
+    const [{ default: Socket }, credentials] = await Promise.all([import('ws'), this.#credentials.get()])
+    const url = this.#url(path)
+    url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:'
+    url.search = query
+    return new Socket(url, [protocol], {
+      ...this.#tls(),
+      ...certificateOf(credentials),
+      headers: headersOf(credentials),
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      handshakeTimeout: silenceMs,
+    })
+  }
+
+  /** What the server says when it refuses. */
+  refusal(response: IncomingMessage): Promise<ApiError> {
+    return refusal(response)
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  #url(path: string): URL {
+    return new URL(this.cluster.server.pathname.replace(/\/$/, '') + path, this.cluster.server)
+  }
+
+  #tls(): { ca?: string; rejectUnauthorized: boolean; servername?: string } {
+    const { ca, insecure, serverName } = this.cluster
+    return { ...(ca !== undefined && { ca }), rejectUnauthorized: !insecure, ...(serverName !== undefined && { servername: serverName }) }
+  }
+
+  async #send(method: string, path: string, { query = {}, body, contentType, signal }: CallOptions): Promise<IncomingMessage> {
+    const credentials = await this.#credentials.get()
+    signal?.throwIfAborted()
+    const url = this.#url(path)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const options: RequestOptions = {
+      method,
+      agent: this.#agent,
+      ...certificateOf(credentials),
+      headers: {
+        accept: 'application/json',
+        ...headersOf(credentials),
+        ...(text !== undefined && { 'content-type': contentType ?? 'application/json', 'content-length': Buffer.byteLength(text) }),
+      },
+      ...(signal && { signal }),
+    }
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const send = url.protocol === 'http:' ? plainRequest : request
+      const asked = send(url, options, resolve)
+      asked.on('error', reject)
+      asked.setTimeout(silenceMs, () =>
+        asked.destroy(Object.assign(new Error(`no answer within ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })),
+      )
+      asked.end(text)
+    })
+    response.socket.setTimeout(0)
+    if ((response.statusCode ?? 0) < 400) return response
+    throw await refusal(response)
+  }
+}
+
+function headersOf({ authorization }: Credentials): Record<string, string> {
+  return { 'user-agent': 'cowait', ...(authorization !== undefined && { authorization }) }
+}
+
+function certificateOf({ cert, key }: Credentials): { cert?: string; key?: string } {
+  return { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
+}
+
+async function refusal(response: IncomingMessage): Promise<ApiError> {
+  const text = await readText(response).catch(() => '')
+  const seconds = Number(response.headers['retry-after'])
+  let status: ApiStatus = { message: text.trim() || `HTTP ${response.statusCode}` }
+  try {
+    status = JSON.parse(text) as ApiStatus
+  } catch {
+    // A proxy's page, or nothing.
+  }
+  return new ApiError(response.statusCode ?? 0, status, Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined)
+}
+
+async function readJson<T>(response: IncomingMessage): Promise<T> {
+  const text = await readText(response)
+  return (text === '' ? undefined : JSON.parse(text)) as T
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,142 @@
+/** What a pod's state means: that it cannot start, that it waits, or how it ended; each with its cause in words. */
+import { constants } from 'node:os'
+import type { Exit } from '../../core/engine.ts'
+import { EngineError } from '../../core/errors.ts'
+import type { StartOf } from './api-error.ts'
+import type { ContainerStatus, Pod } from './api-types.ts'
+import { notFoundCode } from './launch-line.ts'
+import { containerName } from './pod-spec.ts'
+
+/** What keeps a pod from starting, for good; undefined while it may still come. */
+export function startProblem(pod: Pod, about: StartOf): EngineError | undefined {
+  const { waiting, terminated } = workerOf(pod)?.state ?? {}
+  if (waiting?.reason !== undefined) {
+    const problem = waitingProblem(waiting.reason, waiting.message ?? '', about)
+    if (problem) return problem
+  }
+  if (terminated) {
+    const { reason, message = '', exitCode } = terminated
+    if (reason === 'StartError' || reason === 'ContainerCannotRun') {
+      const noShell = /"(?:\/bin\/)?sh": .*not found|exec: "sh"/.test(message)
+      return new EngineError(
+        noShell
+          ? `Image "${about.image}" has no shell (sh), so no worker can be started in it.`
+          : `The container of ${about.name} could not be started: ${message}`,
+        { hint: noShell ? 'Use an image with a shell and Node 20.19 or later, such as node:24-slim.' : undefined },
+      )
+    }
+    if (exitCode === notFoundCode) {
+      return new EngineError(`Image "${about.image}" has no program "node".`, {
+        hint: 'Use an image with Node 20.19 or later, such as node:24-slim.',
+      })
+    }
+    return new EngineError(`The pod of ${about.name} ended before its worker could be started: ${exitText(terminated)}.`)
+  }
+  if (pod.status?.phase === 'Failed') {
+    const { reason = 'Failed', message = '' } = pod.status
+    return new EngineError(`The pod of ${about.name} failed before its worker could be started: ${reason}${message && `: ${message}`}`)
+  }
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    return new EngineError(`The pod of ${about.name} was deleted before its worker could be started${evictionText(pod)}.`)
+  }
+  return undefined
+}
+
+/** The node had no room after all, since pods that are gone still counted there: another try helps. */
+export function isOvertaken({ status }: Pod): boolean {
+  return status?.phase === 'Failed' && /^(OutOf|NodeAffinity|NodeNotReady|UnexpectedAdmissionError)/.test(status.reason ?? '')
+}
+
+/** What a pod waits for, for people; undefined once it is with a node. */
+export function unscheduled({ status }: Pod): string | undefined {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  if (scheduled?.status !== 'False') return undefined
+  return scheduled.message || scheduled.reason || 'no node has been found for it'
+}
+
+/** How a worker ended, as far as its pod tells; undefined while it runs. */
+export function exitOf(pod: Pod, memoryLimit: string | undefined): Exit | undefined {
+  const { terminated } = workerOf(pod)?.state ?? {}
+  const disruption = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
+  if (pod.status?.reason === 'Evicted' || disruption) {
+    const words = pod.status?.message || disruption?.message || disruption?.reason || ''
+    return { how: 'removed', detail: `its pod was evicted${words && `: ${words}`}` }
+  }
+  if (pod.status?.reason === 'NodeLost') return { how: 'lost', detail: `its node ${pod.spec?.nodeName ?? ''} does not answer` }
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    return { how: 'removed', detail: 'its pod was deleted by somebody else ("kubectl delete", a drained node, a missed lease)' }
+  }
+  if (terminated?.reason === 'OOMKilled')
+    return { how: 'out-of-memory', signal: 'SIGKILL', ...(memoryLimit && { detail: `limit ${memoryLimit}` }) }
+  if (pod.status?.reason === 'DeadlineExceeded') return { how: 'removed', detail: 'its pod ran longer than activeDeadlineSeconds allows' }
+  if (terminated) return exitOfCode(terminated.exitCode)
+  if (pod.status?.phase === 'Failed') return { how: 'lost', detail: [pod.status.reason, pod.status.message].filter(Boolean).join(': ') }
+  return undefined
+}
+
+/** A shell says an end by signal as 128 and its number. */
+export function exitOfCode(code: number): Exit {
+  const signal = code > 128 ? Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0] : undefined
+  return signal === undefined ? { how: 'exited', code } : { how: 'killed', signal }
+}
+
+/** Whether the worker's container runs. */
+export function isRunning(pod: Pod): boolean {
+  return workerOf(pod)?.state?.running !== undefined
+}
+
+function workerOf({ status }: Pod): ContainerStatus | undefined {
+  return status?.containerStatuses?.find(({ name }) => name === containerName)
+}
+
+function waitingProblem(reason: string, message: string, { name, image, namespace }: StartOf): EngineError | undefined {
+  const words = message && `: ${message}`
+  switch (reason) {
+    case 'InvalidImageName':
+      return new EngineError(`"${image}" is no image's name${words}.`, { hint: 'Correct "image", such as node:24-slim.' })
+    case 'ErrImageNeverPull':
+      return new EngineError(`Image "${image}" is not on the node, and "pull" is never.`, {
+        hint: 'Bring it there, or set "pull" to missing.',
+      })
+    case 'ErrImagePull':
+    case 'ImagePullBackOff':
+    case 'RegistryUnavailable':
+      return pullProblem(message, image)
+    case 'CreateContainerConfigError':
+    case 'CreateContainerError':
+    case 'RunContainerError':
+      return new EngineError(`The container of ${name} could not be made in namespace ${namespace}${words}.`, {
+        hint: /non-numeric user|runAsNonRoot/.test(message)
+          ? 'Set "user" to a number other than 0, or use an image whose user is one.'
+          : /(secret|configmap) "/i.test(message)
+            ? 'Make what it names, or correct the setting.'
+            : undefined,
+      })
+    default:
+      return undefined
+  }
+}
+
+function pullProblem(message: string, image: string): EngineError {
+  const words = message && ` (${message})`
+  if (/unauthorized|denied|forbidden|authentication required|no basic auth|40[13]/i.test(message) && !/404/.test(message)) {
+    return new EngineError(`Image "${image}" may not be pulled${words}.`, {
+      hint: 'Check its name; for a private registry make a secret ("kubectl create secret docker-registry") and name it in "imagePullSecrets".',
+    })
+  }
+  if (/not found|manifest unknown|404|does not exist/i.test(message)) {
+    return new EngineError(`Image "${image}" was not found${words}.`, { hint: 'Correct "image", or push it to its registry.' })
+  }
+  return new EngineError(`Image "${image}" could not be pulled${words}.`, {
+    hint: 'Check that the nodes can reach its registry, or bring the image to them.',
+  })
+}
+
+function evictionText(pod: Pod): string {
+  const words = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')?.message
+  return words ? `: ${words}` : ''
+}
+
+function exitText({ exitCode, reason }: { readonly exitCode: number; readonly reason?: string }): string {
+  return `${reason ?? 'it ended'} with exit code ${exitCode}`
+}

@@ -1,0 +1,73 @@
+/**
+ * A port of a pod, through the API server: one websocket that carries one connection (`v4.channel.k8s.io`).
+ *
+ * 1. The first byte of a message is its channel: 0 the data, 1 why it failed. The first two bytes on each are the port's number.
+ * 2. A port on which nobody listens yet opens all the same and then says so on channel 1.
+ */
+import type { ApiClient } from './api-client.ts'
+
+const dataChannel = 0
+const errorChannel = 1
+
+export interface ForwardedStream {
+  write(bytes: Uint8Array): void
+  destroy(): void
+  onData: (bytes: Buffer) => void
+  /** Once, with what was said on channel 1. */
+  onEnd: (why: string) => void
+}
+
+/** Rejects with an `ApiError` when the API server refuses the websocket. */
+export async function forward(client: ApiClient, pod: string, port: number, signal: AbortSignal): Promise<ForwardedStream> {
+  signal.throwIfAborted()
+  const socket = await client.socket(`${pod}/portforward`, `ports=${port}`, 'v4.channel.k8s.io')
+  socket.binaryType = 'nodebuffer'
+  const greeted = new Set<number>()
+  let why = ''
+  let hasEnded = false
+  const stream: ForwardedStream = {
+    write: (bytes) => {
+      if (socket.readyState !== socket.OPEN) return
+      const message = Buffer.allocUnsafe(bytes.length + 1)
+      message[0] = dataChannel
+      message.set(bytes, 1)
+      socket.send(message)
+    },
+    destroy: () => socket.terminate(),
+    onData: () => {},
+    onEnd: () => {},
+  }
+  socket.on('message', (message: Buffer) => {
+    const channel = message[0] ?? 0
+    const isGreeting = !greeted.has(channel)
+    greeted.add(channel)
+    const bytes = message.subarray(isGreeting ? 3 : 1)
+    if (bytes.length === 0) return
+    if (channel === errorChannel) why += bytes.toString('utf8')
+    else stream.onData(bytes)
+  })
+  const end = (reason: string): void => {
+    if (hasEnded) return
+    hasEnded = true
+    stream.onEnd(why || reason)
+  }
+  const stop = (): void => socket.terminate()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.on('open', resolve)
+      socket.on('unexpected-response', (_request, response) => void client.refusal(response).then(reject))
+      socket.on('error', (error) => {
+        reject(error)
+        end(error.message)
+      })
+      socket.on('close', (code) => {
+        reject(signal.aborted ? (signal.reason as Error) : new Error('the stream was closed before it opened'))
+        end(`the stream was closed (${code})`)
+      })
+    })
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+  return stream
+}

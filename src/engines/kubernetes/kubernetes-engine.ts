@@ -1,0 +1,271 @@
+/**
+ * The engine `kubernetes`: a worker is a pod, its channel a stream through the API server to a port on the pod's loopback. Nothing of
+ * ours is installed in the cluster, and no pod gets a right.
+ *
+ * 1. All pods belong to one Job whose deadline the supervisor moves on (anchor.ts): a supervisor that is gone leaves nothing.
+ * 2. What is started is remembered before its creation is asked for, and the watch is open by then.
+ * 3. A worker is ended over the link first; then its pod is deleted. The other way round the process would outlive the object.
+ */
+import { readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type {
+  Capabilities,
+  Engine,
+  StartPhase,
+  SupervisorId,
+  Worker,
+  WorkerFilter,
+  WorkerId,
+  WorkerInfo,
+  WorkerSpec,
+} from '../../core/engine.ts'
+import type { Tree, TreeRef } from '../../core/tree.ts'
+import { codePath } from '../delivery/code-layout.ts'
+import { Anchor } from './anchor.ts'
+import { ApiClient } from './api-client.ts'
+import { connectionError } from './api-error.ts'
+import type { Listed, Pod } from './api-types.ts'
+import { makeArchive, type Archive } from './archive.ts'
+import { checkSpec } from './check-spec.ts'
+import { ConnectTurns } from './connect-turns.ts'
+import { findCluster } from './kubeconfig.ts'
+import { label, ownerAnnotations } from './labels.ts'
+import type { Link } from './link.ts'
+import { PodWatch } from './pod-watch.ts'
+import type { PodWorker } from './pod-worker.ts'
+import { parseSettings, type KubernetesSettings } from './settings.ts'
+import { removePod, startPod, type StartEnvironment } from './start-pod.ts'
+import { sweep } from './sweep.ts'
+
+export interface KubernetesEngineOptions {
+  readonly owner: SupervisorId
+  /** The folder of this host that holds our own built files. */
+  readonly runtimeDirectory: string
+  /** See `KubernetesSettings`. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Where KUBECONFIG and its like are looked up; the process's own unless told. */
+  readonly env?: NodeJS.ProcessEnv
+  /** How long the cluster may take to answer. */
+  readonly connectMs?: number
+}
+
+const capabilities: Capabilities = {
+  kill: true,
+  output: true,
+  image: true,
+  limits: 'enforced',
+  gpu: true,
+  volumes: true,
+  ports: false,
+  exec: false,
+  // The pod's own program has one (session.ts).
+  lease: false,
+}
+
+/** How long a worker has that lost its supervisor. */
+const orphanGraceMs = 2000
+/** From the kill to its word on it. */
+const killedMs = 1000
+/** From the deletion of a pod to the end of its process, where nothing is heard of that. */
+const deletionSeconds = 1
+const deletionMs = 15_000
+
+/** Throws a `UsageError` for a setting that cannot be, and an `EngineError` when no cluster answers. */
+export async function createKubernetesEngine({
+  owner,
+  runtimeDirectory,
+  settings = {},
+  env = process.env,
+  connectMs = 10_000,
+}: KubernetesEngineOptions): Promise<Engine> {
+  const parsed = parseSettings(settings)
+  const cluster = await findCluster(parsed.context, env)
+  const client = new ApiClient(cluster, env)
+  const namespace = parsed.namespace ?? cluster.namespace
+  const engine = new Kubernetes({ owner, runtimeDirectory, settings: parsed, client, namespace })
+  try {
+    await engine.connect(connectMs)
+    return engine
+  } catch (error) {
+    await engine.close().catch(() => undefined)
+    throw connectionError(error, cluster)
+  }
+}
+
+interface Parts {
+  readonly owner: SupervisorId
+  readonly runtimeDirectory: string
+  readonly settings: KubernetesSettings
+  readonly client: ApiClient
+  readonly namespace: string
+}
+
+interface Known {
+  readonly pod: PodWorker
+  readonly link: Link
+}
+
+class Kubernetes implements Engine {
+  readonly name = 'kubernetes'
+  readonly capabilities: Capabilities = capabilities
+  readonly #owner: SupervisorId
+  readonly #client: ApiClient
+  readonly #namespace: string
+  readonly #pods: string
+  readonly #runtimeDirectory: string
+  readonly #settings: KubernetesSettings
+  readonly #watch: PodWatch
+  readonly #anchor: Anchor
+  readonly #environment: StartEnvironment
+  readonly #archives = new Map<string, Promise<Archive>>()
+  /** By the pod's name and by the worker's id. */
+  readonly #named = new Map<string, PodWorker>()
+  readonly #workers = new Map<WorkerId, Known>()
+  readonly #starting = new Map<WorkerId, Promise<unknown>>()
+  readonly #closing = new AbortController()
+  #program: Promise<Buffer> | undefined
+
+  constructor({ owner, runtimeDirectory, settings, client, namespace }: Parts) {
+    this.#owner = owner
+    this.#client = client
+    this.#settings = settings
+    this.#runtimeDirectory = runtimeDirectory
+    this.#namespace = namespace
+    this.#pods = `/api/v1/namespaces/${namespace}/pods`
+    this.#anchor = new Anchor(client, namespace, owner)
+    this.#watch = new PodWatch({
+      client,
+      path: this.#pods,
+      labelSelector: `${label.owner}=${owner}`,
+      onPod: (pod) => this.#named.get(pod.metadata.name)?.hear(pod),
+      onDeleted: (pod) => this.#named.get(pod.metadata.name)?.markDeleted(),
+    })
+    this.#environment = {
+      client,
+      namespace,
+      pods: this.#pods,
+      settings,
+      anchor: this.#anchor,
+      watch: this.#watch,
+      turns: new ConnectTurns(),
+      annotations: ownerAnnotations(),
+      program: () => (this.#program ??= readFile(join(runtimeDirectory, 'pod.js'))),
+      orphanGraceMs,
+      remember: (pod, link) => {
+        this.#named.set(pod.facts.name, pod)
+        this.#workers.set(pod.facts.id, { pod, link })
+      },
+      forget: (pod) => this.#forget(pod),
+    }
+  }
+
+  /** Asks the cluster whether it is there, for no longer than `ms`. */
+  async connect(ms: number): Promise<void> {
+    await this.#client.call('GET', '/version', { signal: AbortSignal.timeout(ms), patienceMs: Math.min(ms, 3000) })
+  }
+
+  check(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>): void {
+    checkSpec(spec, this.#settings)
+  }
+
+  async provide(tree: Tree, signal: AbortSignal): Promise<TreeRef> {
+    signal.throwIfAborted()
+    if (!this.#archives.has(tree.hash)) {
+      const archive = makeArchive(tree, this.#runtimeDirectory, this.#closing.signal)
+      archive.catch(() => this.#archives.delete(tree.hash))
+      this.#archives.set(tree.hash, archive)
+    }
+    return { hash: tree.hash, path: codePath, cwd: posix.resolve(codePath, this.#settings.workdir ?? '.') }
+  }
+
+  async start(spec: WorkerSpec, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<Worker> {
+    signal.throwIfAborted()
+    const archive = this.#archives.get(spec.code.hash)
+    if (archive === undefined) throw new Error(`Bug: ${spec.name} wants the tree ${spec.code.hash}, which was not provided.`)
+    // A signal of its own: a supervisor may start hundreds under one, and each start waits for several things.
+    const started = startPod({ spec, archive, environment: this.#environment }, AbortSignal.any([signal]), report)
+    this.#starting.set(
+      spec.id,
+      started.catch(() => undefined),
+    )
+    try {
+      return await started
+    } finally {
+      this.#starting.delete(spec.id)
+    }
+  }
+
+  async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
+    const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
+    const { items } = await this.#listed(labels)
+    return items.map(({ metadata: { labels: given = {}, creationTimestamp } }) => ({
+      id: given[label.worker] ?? '',
+      owner: given[label.owner] ?? '',
+      name: given[label.name] ?? '',
+      createdAt: Date.parse(creationTimestamp ?? ''),
+    }))
+  }
+
+  async remove(id: WorkerId, graceMs: number): Promise<void> {
+    await this.#starting.get(id)
+    const known = this.#workers.get(id)
+    if (known) return await this.#removeKnown(known, graceMs)
+    const { items } = await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])
+    await Promise.all(items.map(({ metadata }) => removePod(this.#client, `${this.#pods}/${metadata.name}`, deletionSeconds)))
+  }
+
+  async sweep(): Promise<number> {
+    try {
+      return await sweep(this.#client, this.#namespace)
+    } catch (error) {
+      throw connectionError(error, this.#client.cluster)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    for (const { link } of this.#workers.values()) link.close()
+    await this.#watch.close()
+    await this.#anchor.close().catch(() => undefined)
+    this.#client.close()
+  }
+
+  async #removeKnown({ pod, link }: Known, graceMs: number): Promise<void> {
+    const { facts, worker, gone } = pod
+    const path = `${this.#pods}/${facts.name}`
+    pod.expectRemoval()
+    pod.askToEnd({ graceMs })
+    if (!pod.hasExited) await within(worker.exited, link.session.isConnected ? graceMs + killedMs : 0)
+    const isSure = pod.hasExited
+    if (!pod.isGone) {
+      await removePod(this.#client, path, isSure ? 0 : deletionSeconds)
+      // Told by the watch; the second time the cluster is asked not to wait for its node.
+      if (!isSure) await within(gone, deletionMs)
+      if (!isSure && !pod.isGone) await removePod(this.#client, path, 0)
+    }
+    pod.markDeleted()
+    link.close()
+    this.#forget(pod)
+  }
+
+  async #listed(labels: readonly string[]): Promise<Listed<Pod>> {
+    try {
+      return await this.#client.call<Listed<Pod>>('GET', this.#pods, { query: { labelSelector: labels.join(',') } })
+    } catch (error) {
+      throw connectionError(error, this.#client.cluster)
+    }
+  }
+
+  #forget(pod: PodWorker): void {
+    if (this.#named.get(pod.facts.name) === pod) this.#named.delete(pod.facts.name)
+    if (this.#workers.get(pod.facts.id)?.pod === pod) this.#workers.delete(pod.facts.id)
+  }
+}
+
+/** Waits for a promise, but not for long. */
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  const stop = new AbortController()
+  await Promise.race([promise, pause(ms, undefined, { signal: stop.signal }).catch(() => undefined)])
+  stop.abort()
+}

@@ -1,0 +1,38 @@
+/** What the supervisor's end and the pod's end say to each other, beside the bytes that they carry. */
+export const down = { setup: 1, archive: 2, channel: 3, channelEnd: 4, end: 5 } as const
+export const up = { output: 1, channel: 2, channelEnd: 3, exit: 4 } as const
+
+/** What is needed to start the worker once the archive has been unpacked. */
+export interface Setup {
+  /** Program and arguments. */
+  readonly argv: readonly string[]
+  readonly cwd: string
+  /** From the channel's end to the kill. */
+  readonly orphanGraceMs: number
+}
+
+/** How the worker ended; `fault` when it never began. */
+export interface PodExit {
+  readonly code: number | null
+  readonly signal: string | null
+  /** The kernel killed a process of the pod for want of memory. */
+  readonly outOfMemory?: boolean
+  readonly peakBytes?: number
+  readonly limitBytes?: number
+  readonly fault?: string
+}
+
+/** Asks for the worker's end: SIGTERM, and SIGKILL after the grace. */
+export interface EndRequest {
+  readonly graceMs: number
+}
+
+/** An entry of the archive: this as a line of JSON, then `size` bytes. `at` is absolute. */
+export interface ArchiveEntry {
+  readonly at: string
+  readonly size?: number
+  readonly mode?: number
+  readonly link?: string
+}
+
+export const tokenBytes = 32

@@ -1,0 +1,180 @@
+/** One worker's pod from its creation to its end: channel and output over the link, the way it ended from the pod itself or the watch. */
+import { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Exit, Worker, WorkerId } from '../../core/engine.ts'
+import { OutputQueue } from '../output-queue.ts'
+import type { Pod } from './api-types.ts'
+import { exitOf } from './conditions.ts'
+import type { Link } from './link.ts'
+import { down, up, type EndRequest, type PodExit, type Setup } from './pod-frames.ts'
+
+const pieceBytes = 64 << 10
+/** The watch is this far behind a broken link at most. */
+const watchPatienceMs = 1500
+/** What a reader of ours may leave standing; above it the oldest output goes. */
+const outputBound = 16 << 20
+
+export interface PodFacts {
+  readonly id: WorkerId
+  readonly name: string
+  readonly memoryLimit: string | undefined
+}
+
+export class PodWorker {
+  readonly facts: PodFacts
+  readonly worker: Worker
+  /** Settles when the cluster no longer has the pod. */
+  readonly gone: Promise<void>
+  /** What its state was last, for who starts it. */
+  onPod: (pod: Pod) => void = () => {}
+  readonly #link: () => Link
+  readonly #channel: Duplex
+  readonly #output = new OutputQueue()
+  #settle!: (exit: Exit) => void
+  #leave!: () => void
+  #hasExited = false
+  #isGone = false
+  #isRemoving = false
+  #awaitingRoom: (() => void)[] = []
+
+  constructor(facts: PodFacts, link: () => Link) {
+    this.facts = facts
+    this.#link = link
+    this.gone = new Promise((resolve) => (this.#leave = resolve))
+    this.#channel = this.#openChannel()
+    this.#output.dropAbove = outputBound
+    const exited = new Promise<Exit>((resolve) => (this.#settle = resolve))
+    this.worker = { id: facts.id, channel: this.#channel, output: this.#output, exited }
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** Sends the code and what to start; the worker boots when it has arrived. */
+  async deliver(setup: Setup, pieces: readonly Buffer[]): Promise<void> {
+    const { session } = this.#link()
+    session.send(down.setup, Buffer.from(JSON.stringify(setup)))
+    for (const piece of [...pieces, Buffer.alloc(0)]) {
+      if (this.#hasExited) return
+      if (!session.send(down.archive, piece)) await this.#room()
+    }
+  }
+
+  receive(type: number, payload: Buffer): void {
+    switch (type) {
+      case up.output:
+        return this.#output.push(payload)
+      case up.channel:
+        if (!this.#channel.destroyed && !this.#channel.readableEnded) this.#channel.push(payload)
+        return
+      case up.channelEnd:
+        return this.#endChannel()
+      case up.exit:
+        return this.#end(this.#exitOf(JSON.parse(payload.toString('utf8')) as PodExit))
+    }
+  }
+
+  hasRoom(): void {
+    for (const resolve of this.#awaitingRoom.splice(0)) resolve()
+  }
+
+  /** The watch speaks of it. */
+  hear(pod: Pod): void {
+    this.onPod(pod)
+    if (this.#isRemoving) return
+    const exit = exitOf(pod, this.facts.memoryLimit)
+    if (exit?.how === 'removed') this.#end(exit)
+    else if (exit) void this.#endSoon(exit)
+  }
+
+  markDeleted(): void {
+    if (!this.#hasExited)
+      this.#end(
+        this.#isRemoving ? { how: 'killed', signal: 'SIGKILL' } : { how: 'removed', detail: 'its pod was deleted by somebody else' },
+      )
+    this.#isGone = true
+    this.#leave()
+  }
+
+  /** The link is gone for good; the watch may know more. */
+  async lose(why: string): Promise<void> {
+    await pause(watchPatienceMs, undefined, { ref: false })
+    this.#end({ how: 'lost', detail: `the connection to its pod broke: ${why}` })
+  }
+
+  /** From now on its end is our own doing. */
+  expectRemoval(): void {
+    this.#isRemoving = true
+  }
+
+  /** Asks the pod to end its worker. */
+  askToEnd(request: EndRequest): void {
+    if (!this.#hasExited) this.#link().session.send(down.end, Buffer.from(JSON.stringify(request)))
+  }
+
+  /** The pod's own word on how it ended is on its way, where the way still holds. */
+  async #endSoon(exit: Exit): Promise<void> {
+    await pause(watchPatienceMs, undefined, { ref: false })
+    this.#end(exit)
+  }
+
+  #end(exit: Exit): void {
+    if (this.#hasExited) return
+    this.#hasExited = true
+    this.#settle(exit)
+    this.#output.end()
+    this.#endChannel()
+    this.hasRoom()
+  }
+
+  #endChannel(): void {
+    if (!this.#channel.readableEnded && !this.#channel.destroyed) this.#channel.push(null)
+  }
+
+  #exitOf({ code, signal, outOfMemory, peakBytes, limitBytes, fault }: PodExit): Exit {
+    if (fault !== undefined) return { how: 'exited', code: code ?? 1, detail: `it could not be started: ${fault}` }
+    const known = [limitBytes && `limit ${mib(limitBytes)}`, peakBytes && `peak ${mib(peakBytes)}`].filter(Boolean).join(', ')
+    if (outOfMemory && signal === 'SIGKILL') return { how: 'out-of-memory', signal, ...(known && { detail: known }) }
+    const detail = outOfMemory && code !== 0 ? `a process in the pod ran out of memory${known && ` (${known})`}` : undefined
+    if (signal !== null) return { how: 'killed', signal, ...(detail && { detail }) }
+    return { how: 'exited', code: code ?? 0, ...(detail && { detail }) }
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => this.#awaitingRoom.push(resolve))
+  }
+
+  #openChannel(): Duplex {
+    const channel = new Duplex({
+      allowHalfOpen: true,
+      readableHighWaterMark: 1 << 20,
+      read: () => {},
+      write: (chunk: Buffer, _encoding, done) => {
+        const { session } = this.#link()
+        let hasRoom = true
+        for (let at = 0; at < chunk.length; at += pieceBytes) hasRoom = session.send(down.channel, chunk.subarray(at, at + pieceBytes))
+        if (hasRoom || this.#hasExited) done()
+        else this.#awaitingRoom.push(() => done())
+      },
+      final: (done) => {
+        this.#link().session.send(down.channelEnd, Buffer.alloc(0))
+        done()
+      },
+      destroy: (error, done) => {
+        this.#link().session.send(down.channelEnd, Buffer.alloc(0))
+        done(error)
+      },
+    })
+    channel.on('error', () => {})
+    return channel
+  }
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / (1 << 20))} MiB`
+}

@@ -1,0 +1,149 @@
+/** From a worker's spec to a worker that boots: the pod is created, connected to as soon as it listens, and given its code. */
+import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
+import { EngineError } from '../../core/errors.ts'
+import type { ApiClient } from './api-client.ts'
+import { ApiError, connectionError, isMissing, startError, type StartOf } from './api-error.ts'
+import type { Pod } from './api-types.ts'
+import type { Anchor } from './anchor.ts'
+import type { Archive } from './archive.ts'
+import { isOvertaken, isRunning, startProblem, unscheduled } from './conditions.ts'
+import type { ConnectTurns } from './connect-turns.ts'
+import { Link } from './link.ts'
+import { imageOf, podName, podSpec } from './pod-spec.ts'
+import { PodWorker } from './pod-worker.ts'
+import type { PodWatch } from './pod-watch.ts'
+import type { KubernetesSettings } from './settings.ts'
+
+/** What all starts of one engine share. */
+export interface StartEnvironment {
+  readonly client: ApiClient
+  readonly namespace: string
+  /** The pods' path in the API. */
+  readonly pods: string
+  readonly settings: KubernetesSettings
+  readonly anchor: Anchor
+  readonly watch: PodWatch
+  readonly turns: ConnectTurns
+  readonly annotations: Readonly<Record<string, string>>
+  /** The text of the pod's program. */
+  readonly program: () => Promise<Buffer>
+  readonly orphanGraceMs: number
+  remember(pod: PodWorker, link: Link): void
+  forget(pod: PodWorker): void
+}
+
+interface Start {
+  readonly spec: WorkerSpec
+  readonly archive: Promise<Archive>
+  readonly environment: StartEnvironment
+}
+
+type Report = (phase: StartPhase) => void
+
+/** How often a pod is made again that came to a node whose room was not yet free. */
+const overtakenTries = 20
+
+/** Rejects with an `EngineError`, or as the signal says; then nothing is left of it. */
+export async function startPod(start: Start, signal: AbortSignal, report: Report): Promise<Worker> {
+  const { spec, environment } = start
+  const about = { name: spec.name, image: imageOf(spec, environment.settings), namespace: environment.namespace }
+  try {
+    report({ phase: 'preparing' })
+    const [archive] = await Promise.all([start.archive, environment.anchor.ensure(), environment.watch.open(), environment.program()])
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted()
+      const worker = await createAndConnect({ ...start, about, archive, tries }, signal, report)
+      if (worker) return worker
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw startError(error, about, environment.client.cluster)
+  }
+}
+
+interface Creation {
+  readonly spec: WorkerSpec
+  readonly environment: StartEnvironment
+  readonly about: StartOf
+  readonly archive: Archive
+  readonly tries: number
+}
+
+/** Nothing when the node had no room after all, which passes. */
+async function createAndConnect(
+  { spec, environment, about, archive, tries }: Creation,
+  signal: AbortSignal,
+  report: Report,
+): Promise<Worker | undefined> {
+  const { client, pods, settings, turns } = environment
+  const name = podName(tries === 1 ? spec : { ...spec, id: `${spec.id}-${tries}` })
+  const path = `${pods}/${name}`
+  const anchor = await environment.anchor.ensure()
+  const memoryLimit = spec.resources.memoryLimit === undefined ? undefined : `${Math.round(spec.resources.memoryLimit / (1 << 20))} MiB`
+  const link: Link = new Link({
+    client,
+    pod: path,
+    program: await environment.program(),
+    turns,
+    onFrame: (type, payload) => pod.receive(type, payload),
+    onRoom: () => pod.hasRoom(),
+    onLost: (why) => void pod.lose(why),
+  })
+  const pod: PodWorker = new PodWorker({ id: spec.id, name, memoryLimit }, () => link)
+  environment.remember(pod, link)
+  report({ phase: 'creating' })
+  const failed = new AbortController()
+  let isOver = false
+  pod.onPod = (state) => {
+    tell(state, report)
+    if (isRunning(state)) turns.wake(path)
+    if (tries < overtakenTries && isOvertaken(state)) isOver = true
+    const problem = isOver ? new EngineError('overtaken') : startProblem(state, about)
+    if (problem) failed.abort(problem)
+  }
+  try {
+    const body = podSpec({ spec, settings, anchor, annotations: environment.annotations, hash: link.hash, hasAbove: archive.hasAbove })
+    await create(client, pods, { ...body, metadata: { ...(body as { metadata: object }).metadata, name } })
+    signal.throwIfAborted()
+    await link.open(AbortSignal.any([signal, failed.signal]))
+    turns.leave(path)
+    pod.onPod = () => {}
+    report({ phase: 'booting' })
+    const { program } = archive.layout
+    void pod.deliver({ argv: ['node', program], cwd: spec.code.path, orphanGraceMs: environment.orphanGraceMs }, archive.pieces)
+    return pod.worker
+  } catch (error) {
+    turns.leave(path)
+    pod.expectRemoval()
+    link.close()
+    await removePod(client, path, 0)
+    pod.markDeleted()
+    environment.forget(pod)
+    if (isOver && !signal.aborted) return undefined
+    throw error
+  }
+}
+
+/** The name is ours alone: where it is taken, an earlier try that seemed to fail has made it. */
+async function create(client: ApiClient, pods: string, body: object): Promise<void> {
+  // Not to be given up half-way: a pod that the cluster makes after that would belong to nobody.
+  await client.call<Pod>('POST', pods, { body, query: { fieldManager: 'cowait' } }).catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error
+  })
+}
+
+function tell(pod: Pod, report: Report): void {
+  const waits = unscheduled(pod)
+  if (waits !== undefined) return report({ phase: 'waiting', detail: waits })
+  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting
+  if (waiting?.reason === 'ContainerCreating') report({ phase: 'creating', detail: `on node ${pod.spec?.nodeName ?? '?'}` })
+}
+
+/** Idempotent. With a grace of 0 the cluster forgets it at once, and ends what still runs. */
+export async function removePod(client: ApiClient, path: string, graceSeconds: number): Promise<void> {
+  try {
+    await client.call('DELETE', path, { query: { gracePeriodSeconds: graceSeconds } })
+  } catch (error) {
+    if (!isMissing(error)) throw connectionError(error, client.cluster)
+  }
+}

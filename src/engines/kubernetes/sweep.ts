@@ -1,0 +1,44 @@
+/** Finds and removes what supervisors of this host left behind, sooner than the cluster itself does it. */
+import { hostname } from 'node:os'
+import { bootId, isLiving, parseHome } from '../host-process.ts'
+import type { ApiClient } from './api-client.ts'
+import { isMissing } from './api-error.ts'
+import type { Job, Listed, Pod } from './api-types.ts'
+import { annotation, label } from './labels.ts'
+
+/** True when the owner ran on this host as this user, and is gone. What cannot be judged from here ends by its lease. */
+async function isAbandoned(annotations: Readonly<Record<string, string>>): Promise<boolean> {
+  if (annotations[annotation.host] !== hostname() || annotations[annotation.user] !== String(process.getuid?.() ?? '')) return false
+  const home = parseHome(annotations[annotation.home] ?? '')
+  if (home === undefined) return false
+  return annotations[annotation.boot] !== bootId() || (await isLiving(home)) === false
+}
+
+/** Removes abandoned Jobs and pods; answers how many of them were workers. */
+export async function sweep(client: ApiClient, namespace: string): Promise<number> {
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
+  const pods = `/api/v1/namespaces/${namespace}/pods`
+  const query = { labelSelector: label.owner }
+  let workers = 0
+  const { items: listed } = await client.call<Listed<Pod>>('GET', pods, { query })
+  for (const { metadata } of listed) {
+    if (!(await isAbandoned(metadata.annotations ?? {}))) continue
+    if (await remove(client, `${pods}/${metadata.name}`, { gracePeriodSeconds: 0 })) workers++
+  }
+  const { items: owners } = await client.call<Listed<Job>>('GET', jobs, { query })
+  for (const { metadata } of owners) {
+    if (await isAbandoned(metadata.annotations ?? {})) await remove(client, `${jobs}/${metadata.name}`, { propagationPolicy: 'Background' })
+  }
+  return workers
+}
+
+/** False when it was gone already. */
+async function remove(client: ApiClient, path: string, query: Readonly<Record<string, string | number>>): Promise<boolean> {
+  try {
+    await client.call('DELETE', path, { query })
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
