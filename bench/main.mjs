@@ -1,11 +1,13 @@
 /**
- * Measures against floors of raw Node, side by side: `npm run bench -- NAME...`, all without a name.
+ * Measures against floors of raw Node, side by side: `npm run bench -- NAME...`, all without a name; `docker` means all
+ * whose names begin with `docker-`.
  *
  *   --rounds N   measurements of each (a case has its own number)
  *   --check      exit code 1 if a goal is missed
  *
  * Prints a Markdown table and writes bench/results.json. A case is a file of bench/cases that exports `name`, `goal` (the
- * ratio not to exceed), `floor` and `subject`, and may export `rounds`, `warmUps`, `unit`, `open` and `close`.
+ * ratio not to exceed), `floor` and `subject`, and may export `rounds`, `warmUps`, `unit`, `open`, `close` and
+ * `without`, which says why it cannot be measured here.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -17,14 +19,20 @@ import { markdown } from './lib/report.mjs'
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string' }, check: { type: 'boolean' } } })
 const folder = join(import.meta.dirname, 'cases')
 const cases = await Promise.all(readdirSync(folder).map((file) => import(join(folder, file))))
-const unknown = positionals.filter((name) => !cases.some((one) => one.name === name))
+const means = (name, one) => one.name === name || one.name.startsWith(`${name}-`)
+const unknown = positionals.filter((name) => !cases.some((one) => means(name, one)))
 if (unknown.length > 0) {
   throw new Error(`There is no benchmark "${unknown[0]}". There are ${cases.map(({ name }) => name).join(', ')}.`)
 }
 
 const results = []
 for (const one of cases) {
-  if (positionals.length > 0 && !positionals.includes(one.name)) continue
+  if (positionals.length > 0 && !positionals.some((name) => means(name, one))) continue
+  const reason = one.without?.()
+  if (reason) {
+    process.stderr.write(`${one.name} skipped: ${reason}\n`)
+    continue
+  }
   process.stderr.write(`${one.name} ...\n`)
   await one.open?.()
   try {

@@ -4,11 +4,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './spawned.mjs'
 
-/** One run that makes so many calls at width 8. `peakMiB` is the most memory that the supervisor's process held (Linux). */
-export async function manyCalls(calls) {
-  const options = ['--engine', 'process', '--concurrency', '8', '-i', `calls=${calls}`]
+/** One run that makes so many calls at width 8. */
+export function manyCalls(calls) {
+  return peakOf('bench/tasks/many.mjs', ['--engine', 'process', '--concurrency', '8', '-i', `calls=${calls}`])
+}
+
+/** One run, with its time. `peakMiB` is the most memory that the supervisor's process held (Linux). */
+export async function peakOf(task, options) {
   const started = performance.now()
-  const child = spawn(process.execPath, ['dist/cli.js', 'run', 'bench/tasks/many.mjs', ...options], {
+  const child = spawn(process.execPath, ['dist/cli.js', 'run', task, ...options], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -18,7 +22,7 @@ export async function manyCalls(calls) {
   const watch = setInterval(() => (peakMiB = Math.max(peakMiB, highWaterMiB(child.pid))), 100)
   const [code] = await once(child, 'close')
   clearInterval(watch)
-  if (code !== 0) throw new Error(`The run of ${calls} calls ended with exit code ${code}.\n${printed}`)
+  if (code !== 0) throw new Error(`The run of ${task} ended with exit code ${code}.\n${printed}`)
   return { ms: performance.now() - started, peakMiB }
 }
 

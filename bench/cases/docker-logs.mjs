@@ -1,0 +1,23 @@
+/** A hundred thousand lines from a container to a pipe, beyond what a run takes that prints one. */
+import { image, withoutDocker } from '../lib/raw-docker.mjs'
+import { command } from '../lib/spawned.mjs'
+
+const count = 100_000
+const program = 'for (let i = 0; i < process.argv[1]; i++) console.log(`line ${i} of a log that is about as long as lines of a log are`)'
+const raw = (lines) => command(['docker', 'run', '--rm', image, 'node', '-e', program, String(lines)])
+const run = (lines) =>
+  command([process.execPath, 'dist/cli.js', 'run', 'bench/tasks/in-docker.mjs:lines', '--engine', 'docker', '-i', `count=${lines}`])
+
+export const name = 'docker-logs'
+export const goal = 1.5
+export const rounds = 5
+export const warmUps = 1
+export const without = withoutDocker
+
+const beyondOne = (of) => async () => {
+  const one = await of(1)()
+  return Math.max(1, (await of(count)()) - one)
+}
+
+export const floor = beyondOne(raw)
+export const subject = beyondOne(run)

@@ -1,0 +1,22 @@
+/** What the example takes beyond its five seconds of work: two containers, one after the other, are the least. */
+import { join } from 'node:path'
+import { startNode, withoutDocker } from '../lib/raw-docker.mjs'
+import { command, root } from '../lib/spawned.mjs'
+
+export const name = 'docker-parallel'
+export const goal = 1.4
+export const rounds = 5
+export const warmUps = 1
+export const without = withoutDocker
+
+export async function floor() {
+  const started = performance.now()
+  for (let i = 0; i < 2; i++) await (await startNode()).gone
+  return performance.now() - started
+}
+
+const run = command([process.execPath, '../dist/cli.js', 'run', 'parallel', '--engine', 'docker'], { cwd: join(root, 'examples') })
+
+export async function subject() {
+  return (await run()) - 5000
+}
