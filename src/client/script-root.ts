@@ -3,6 +3,7 @@
  * At the natural end the script waits for its calls; a failure that nobody looked at is printed and sets exit code 1.
  */
 import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule } from '../core/caller.ts'
+import type { RunEvent } from '../core/events.ts'
 import type { LineMessage } from '../core/line.ts'
 import { TaskCancelledError } from '../core/errors.ts'
 import { Scope } from '../core/scope.ts'
@@ -46,14 +47,17 @@ export function openScriptRoot(onEnd: () => void): Scope {
 /** Carries a script's calls to the supervisor in its thread, which it starts with the first one. */
 class ThreadCaller implements Caller {
   #thread: Promise<SupervisorThread> | undefined
-  #open = 0
+  readonly #calls = new Set<string>()
+  #holding = 0
 
   call(request: CallRequest, listener: CallListener): void {
     const thread = this.#start('file' in request.task ? request.task.file : undefined)
+    this.#calls.add(request.id)
     this.#hold(1)
     const settled: CallListener = {
       status: (status, attempt) => listener.status(status, attempt),
       settled: (outcome, attempt) => {
+        this.#calls.delete(request.id)
         this.#hold(-1)
         listener.settled(outcome, attempt)
       },
@@ -78,8 +82,18 @@ class ThreadCaller implements Caller {
     this.#tell((caller) => caller.line(id, message))
   }
 
-  watch(id: string, tree: boolean): void {
-    this.#tell((caller) => caller.watch(id, tree))
+  watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
+    let isHeld = !this.#calls.has(id)
+    if (isHeld) this.#hold(1)
+    const event = (heard: RunEvent | undefined): void => {
+      if (!heard && isHeld) this.#hold(-1)
+      isHeld &&= heard !== undefined
+      listener.event(heard)
+    }
+    void this.#thread?.then(
+      ({ caller }) => caller.watch(id, tree, { event }),
+      () => event(undefined),
+    )
   }
 
   cancel(id: string, reason: CancelReason, kill: boolean): void {
@@ -124,8 +138,8 @@ class ThreadCaller implements Caller {
 
   /** The thread keeps the process alive only while calls are open. */
   #hold(change: 1 | -1): void {
-    this.#open += change
-    const isHeld = this.#open > 0
+    this.#holding += change
+    const isHeld = this.#holding > 0
     void this.#thread?.then(
       (thread) => thread.hold(isHeld),
       () => undefined,

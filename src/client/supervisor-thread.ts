@@ -5,7 +5,7 @@ import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
-import { ChannelCaller } from '../protocol/channel-caller.ts'
+import { ChannelCaller, isCallerAnswer } from '../protocol/channel-caller.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
 import { parseDown } from '../protocol/parse.ts'
 import { moduleName } from '../project/module-name.ts'
@@ -62,27 +62,18 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
     let caller: ChannelCaller | undefined
     void channel.closed.then((fault) => reject(fault ?? new Error('its supervisor ended before it began')))
     bodies.start((message, value) => {
-      switch (message.type) {
-        case 'welcome':
-          channel.send({
-            type: 'hello',
-            protocol: PROTOCOL_VERSION,
-            role: 'client',
-            runtime: { name: 'node', version: process.versions.node },
-          })
-          channel.send({ type: 'follow' })
-          caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf })
-          return resolve(caller)
-        case 'status':
-        case 'settled':
-        case 'granted':
-        case 'refused':
-          return caller?.receive(message, value)
-        case 'event':
-          return message.child === undefined ? printEvent(message.event) : caller?.receive(message, value)
-        default:
-          return
-      }
+      if (message.type === 'welcome') {
+        channel.send({
+          type: 'hello',
+          protocol: PROTOCOL_VERSION,
+          role: 'client',
+          runtime: { name: 'node', version: process.versions.node },
+        })
+        channel.send({ type: 'follow' })
+        caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf })
+        resolve(caller)
+      } else if (message.type === 'event' && message.child === undefined) printEvent(message.event)
+      else if (isCallerAnswer(message)) caller?.receive(message, value)
     })
   })
 }

@@ -84,6 +84,6 @@ export interface Caller {
   acquire(name: string, rule: LimitRule): LimitPlace
   /** Says something over the line to a run that was called. What it cannot hear any more is dropped. */
   line(id: string, message: LineMessage): void
-  /** Asks for the events of a run that was called, or of everything below it as well. */
-  watch(id: string, tree: boolean): void
+  /** Asks for the events of a run that was called, or of everything below it as well; of one that has ended, for its latest lines. */
+  watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void
 }

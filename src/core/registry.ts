@@ -3,6 +3,7 @@
  * not exported, or whose module was not compiled by us, is told by the file that created it and its position among that file's tasks.
  */
 import { readFileSync } from 'node:fs'
+import { relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TaskSite } from './caller.ts'
 import type { TaskPlace } from './definition.ts'
@@ -120,6 +121,14 @@ export function locate(place: TaskPlace): TaskRef | TaskSite {
   if (place.ref) return place.ref
   const name = exportNameOf(place)
   return { file: place.file, ordinal: place.ordinal, ...(name ? { export: name } : {}) }
+}
+
+/** A name for people: of a file that was not compiled by us its path from the working directory. */
+export function refOf(place: TaskPlace): TaskRef {
+  const found = locate(place)
+  if ('module' in found) return found
+  const path = relative(process.cwd(), found.file).split(sep).join('/')
+  return { module: path.replace(/(\.[cm]?[jt]sx?)+$/, ''), export: found.export ?? '', ordinal: found.ordinal }
 }
 
 /** The name for ids and logs. */

@@ -3,9 +3,9 @@ import { callError, withStack } from './call-error.ts'
 import type { CallListener, CallOutcome, CallRequest, CancelReason, FailedOutcome } from './caller.ts'
 import type { TaskDefinition } from './definition.ts'
 import { TaskCancelledError } from './errors.ts'
-import type { RunEvent, Status } from './events.ts'
+import type { RunEvent, Status, TaskRef } from './events.ts'
 import type { LineMessage } from './line.ts'
-import { nameOf } from './registry.ts'
+import { nameOf, refOf } from './registry.ts'
 import { RunLine } from './run-line.ts'
 import { RunWatch } from './run-watch.ts'
 import { runInScope, type OwnedRun, type Scope } from './scope.ts'
@@ -73,11 +73,18 @@ export class RunState<O> implements OwnedRun, CallListener {
       within: (body) => runInScope(this.#owner, body),
       leave: () => this.#leaveStream(),
     })
-    this.watch = new RunWatch(this.id, (tree) => this.isSettled || scope.caller.watch(this.id, tree))
+    this.watch = new RunWatch(this.id, (tree) => {
+      if (this.#hasLeft || !this.isSettled) scope.caller.watch(this.id, tree, this)
+      else this.watch.receive(undefined)
+    })
   }
 
   get id(): string {
     return this.#start.request.id
+  }
+
+  get ref(): TaskRef {
+    return refOf(this.#start.definition.place)
   }
 
   get isSettled(): boolean {

@@ -32,6 +32,7 @@ export interface LogsOptions {
   tree?: boolean | undefined
 }
 
+type LogEvent = Extract<RunEvent, { type: 'log' }>
 type Listener = (event: RunEvents[keyof RunEvents]) => void
 const names: readonly (keyof RunEvents)[] = ['status', 'log', 'progress', 'attempt', 'child']
 
@@ -43,6 +44,8 @@ export class RunWatch {
   readonly #readers = new Set<LogReader>()
   #asked: 'nothing' | 'own' | 'tree' = 'nothing'
   #attempt = 0
+  /** The number of the latest line that its listeners heard: older ones are told again to who begins to read. */
+  #heard = -1
   #hasEnded = false
 
   /** `ask` asks the supervisor for the events of this run, or of everything below it too. */
@@ -60,14 +63,13 @@ export class RunWatch {
     }
     const listener = { name, tell: tell as Listener }
     this.#listeners.add(listener)
-    if (name === 'log' || name === 'progress' || name === 'child') this.#watch(name === 'child')
+    if (!this.#hasEnded && (name === 'log' || name === 'progress' || name === 'child')) this.#watch(name === 'child')
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
   logs({ follow = true, tree = false }: LogsOptions = {}): AsyncIterable<LogRecord> {
     const reader = new LogReader({ run: tree ? undefined : this.#id, follow, leave: () => void this.#readers.delete(reader) })
-    if (this.#hasEnded) reader.end()
-    else this.#readers.add(reader)
+    this.#readers.add(reader)
     this.#watch(tree, true)
     return { [Symbol.asyncIterator]: () => reader }
   }
@@ -79,7 +81,7 @@ export class RunWatch {
 
   receive(event: RunEvent | undefined): void {
     if (!event) {
-      for (const reader of this.#readers) reader.present()
+      for (const reader of this.#readers) reader.present(this.#hasEnded)
       return
     }
     if (event.type === 'log') return this.#log(event)
@@ -103,10 +105,11 @@ export class RunWatch {
     this.#ask(this.#asked === 'tree')
   }
 
-  #log({ run, at, level, stream, text, fields }: Extract<RunEvent, { type: 'log' }>): void {
-    const record: LogRecord = { ts: new Date(at), id: run, level, stream, text, ...(fields ? { fields } : {}) }
-    for (const reader of this.#readers) reader.push(record)
-    if (run === this.#id) this.#emit('log', record)
+  #log(event: LogEvent): void {
+    for (const reader of this.#readers) reader.push(event)
+    if (event.run !== this.#id || this.#hasEnded || event.seq <= this.#heard) return
+    this.#heard = event.seq
+    this.#emit('log', recordOf(event))
   }
 
   #emit<E extends keyof RunEvents>(name: E, event: RunEvents[E]): void {
@@ -124,6 +127,10 @@ export class RunWatch {
   }
 }
 
+function recordOf({ run, at, level, stream, text, fields }: LogEvent): LogRecord {
+  return { ts: new Date(at), id: run, level, stream, text, ...(fields ? { fields } : {}) }
+}
+
 interface LogReaderOptions {
   /** Only this run's lines. */
   readonly run: string | undefined
@@ -134,6 +141,10 @@ interface LogReaderOptions {
 /** Lines on their way to one `for await`. */
 class LogReader implements AsyncIterator<LogRecord> {
   readonly #options: LogReaderOptions
+  /** Until the past is told: what came before it is told again with it. */
+  #past: LogEvent[] | undefined = []
+  /** The number of the latest line of each run. */
+  readonly #latest = new Map<string, number>()
   #records: LogRecord[] = []
   #hasEnded = false
   #wake: (() => void) | undefined
@@ -142,20 +153,31 @@ class LogReader implements AsyncIterator<LogRecord> {
     this.#options = options
   }
 
-  push(record: LogRecord): void {
-    if (this.#hasEnded || (this.#options.run !== undefined && record.id !== this.#options.run)) return
-    this.#records.push(record)
+  push(event: LogEvent): void {
+    if (this.#hasEnded || (this.#options.run !== undefined && event.run !== this.#options.run)) return
+    if (this.#past) return void this.#past.push(event)
+    if (event.seq <= (this.#latest.get(event.run) ?? -1)) return
+    this.#latest.set(event.run, event.seq)
+    this.#records.push(recordOf(event))
     this.#wake?.()
   }
 
   /** All that was printed so far has been told. */
-  present(): void {
-    if (!this.#options.follow) this.end()
+  present(hasEnded: boolean): void {
+    this.#tellPast()
+    if (hasEnded || !this.#options.follow) this.end()
   }
 
   end(): void {
+    this.#tellPast()
     this.#hasEnded = true
     this.#wake?.()
+  }
+
+  #tellPast(): void {
+    const past = this.#past?.toSorted((a, b) => a.at - b.at || a.seq - b.seq) ?? []
+    this.#past = undefined
+    for (const event of past) this.push(event)
   }
 
   async next(): Promise<IteratorResult<LogRecord, undefined>> {

@@ -44,6 +44,12 @@ export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements Asy
     return this.#state.id
   }
 
+  /** The task: its module as `cowait run` takes it, and the name of its export (empty if it has none). */
+  get ref(): { readonly module: string; readonly export: string; readonly runtime: 'node' } {
+    const { module, export: name } = this.#state.ref
+    return { module, export: name, runtime: 'node' }
+  }
+
   get status(): Status {
     return this.#state.current
   }
@@ -65,7 +71,8 @@ export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements Asy
 
   override then<A = O, B = never>(
     onDone?: ((value: O) => A | PromiseLike<A>) | null,
-    onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    // oxlint-disable-next-line typescript/no-explicit-any -- as in every promise
+    onFailed?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.#state.look()
     // Whoever reads the stream besides has the rest of this turn to begin.
@@ -78,7 +85,7 @@ export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements Asy
     return this.#state.watch.on(event, listener)
   }
 
-  /** What the run prints and logs, beginning with its latest lines so far, until it has ended. */
+  /** What the run prints and logs, beginning with its latest 200 lines so far, until it has ended. */
   logs(options?: LogsOptions): AsyncIterable<LogRecord> {
     return this.#state.watch.logs(options)
   }

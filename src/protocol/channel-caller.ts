@@ -15,6 +15,27 @@ export type CallerAnswer =
   | Extract<Down, { type: 'status' | 'settled' | 'granted' | 'refused' | 'may-retry' | 'watched' | 'event' }>
   | LineFrame
 
+const answers: Record<CallerAnswer['type'], true> = {
+  status: true,
+  settled: true,
+  granted: true,
+  refused: true,
+  'may-retry': true,
+  watched: true,
+  event: true,
+  rpc: true,
+  'rpc-stream': true,
+  'rpc-result': true,
+  items: true,
+  want: true,
+  leave: true,
+}
+
+/** Whether a message is for `ChannelCaller.receive`. */
+export function isCallerAnswer(message: Down | Both): message is CallerAnswer {
+  return Object.hasOwn(answers, message.type)
+}
+
 interface OpenCall {
   readonly listener: CallListener
   /** What came for it, in order. */
@@ -36,6 +57,8 @@ export class ChannelCaller implements Caller {
   readonly #open = new Map<string, OpenCall>()
   /** Calls that have not left this process, with the cancel that must not overtake them. */
   readonly #leaving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
+  /** Who asks for the lines of a call that has ended. */
+  readonly #late = new Map<string, Pick<CallListener, 'event'>[]>()
   readonly #wanted = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   #requests = 0
   #lost: Error | undefined
@@ -86,14 +109,17 @@ export class ChannelCaller implements Caller {
     if (this.#open.has(id)) sendLine(bodies, { run, child: id }, message)
   }
 
-  watch(id: string, tree: boolean): void {
+  watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
     const { channel, run } = this.#options
+    if (this.#lost) return listener.event(undefined)
+    if (!this.#open.has(id)) this.#late.set(id, [...(this.#late.get(id) ?? []), listener])
     channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
   }
 
   /** A frame that concerns a call, or a place under a limit. */
   receive(message: CallerAnswer, value: IncomingValue | undefined): void {
     if (message.type === 'granted' || message.type === 'refused') return this.#answer(message)
+    if (message.type === 'event' || message.type === 'watched') return this.#tell(message)
     const open = message.child === undefined ? undefined : this.#open.get(message.child)
     if (!open) return
     const { listener, turns } = open
@@ -108,10 +134,6 @@ export class ChannelCaller implements Caller {
         )
       case 'may-retry':
         return turns.add(value?.read(), (received) => void this.#askRetry(message, received, listener))
-      case 'event':
-        return listener.event(message.event)
-      case 'watched':
-        return listener.event(undefined)
       default:
         return turns.add(value?.read(), (received) => listener.line(lineOf(message, received)))
     }
@@ -160,6 +182,15 @@ export class ChannelCaller implements Caller {
     channel.send({ type: 'retry', run, child, attempt, again })
   }
 
+  #tell(message: Extract<Down, { type: 'watched' | 'event' }>): void {
+    const { child } = message
+    if (child === undefined) return
+    const open = this.#open.get(child)
+    const listeners = open ? [open.listener] : this.#late.get(child)
+    if (!open && message.type === 'watched') this.#late.delete(child)
+    for (const listener of listeners ?? []) listener.event(message.type === 'event' ? message.event : undefined)
+  }
+
   #answer(message: Extract<Down, { type: 'granted' | 'refused' }>): void {
     if (message.request === undefined) return
     const wanted = this.#wanted.get(message.request)
@@ -172,6 +203,8 @@ export class ChannelCaller implements Caller {
     for (const { reject } of this.#wanted.values()) reject(new Error(`the supervisor cannot be reached any more (${fault.message})`))
     this.#wanted.clear()
     this.#lost = fault
+    for (const listener of [...this.#late.values()].flat()) listener.event(undefined)
+    this.#late.clear()
     for (const [id, { listener }] of this.#open) fail(id, listener, fault)
     this.#open.clear()
   }

@@ -13,13 +13,24 @@ export interface Watcher {
   readonly tell: (event: RunEvent) => void
 }
 
+/** Runs that have ended of which the latest lines are kept. */
+const keptRuns = 100
+
+interface Lines {
+  readonly events: LogEvent[]
+  characters: number
+  readonly run: RunRecord
+}
+
 type LogEvent = Extract<RunEvent, { type: 'log' }>
 
 export class Watches {
   readonly #runs: ReadonlyMap<string, RunRecord>
   readonly #byRun = new Map<string, Watcher[]>()
-  /** The latest lines of runs of which anything is left, for who asks late. */
-  readonly #lines = new Map<string, { events: LogEvent[]; characters: number }>()
+  /** The latest lines, for who asks late. */
+  readonly #lines = new Map<string, Lines>()
+  /** The same of runs that have ended, the oldest first. */
+  readonly #ended = new Map<string, Lines>()
 
   constructor(runs: ReadonlyMap<string, RunRecord>) {
     this.#runs = runs
@@ -28,13 +39,17 @@ export class Watches {
   /** Tells the latest lines at once, and everything from now on until the run is gone. Another watch of the caller replaces its first. */
   add(watcher: Watcher): void {
     const { identity, child } = watcher
+    const ended = this.#ended.get(child)
+    if (ended) {
+      if (isCallerOf(watcher, ended.run)) for (const event of ended.events) watcher.tell(event)
+      return
+    }
     const others = (this.#byRun.get(child) ?? []).filter(
       (each) => each.identity.parent !== identity.parent || each.identity.client !== identity.client,
     )
-    const isFirst = others.length === (this.#byRun.get(child)?.length ?? 0)
     this.#byRun.set(child, [...others, watcher])
     const run = this.#runs.get(child)
-    if (!run || !isCallerOf(watcher, run) || !isFirst) return
+    if (!run || !isCallerOf(watcher, run)) return
     for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
   }
 
@@ -46,9 +61,19 @@ export class Watches {
   receive(event: RunEvent): void {
     if (event.type === 'log') this.#keep(event)
     if (this.#byRun.size > 0) this.#tell(event)
+    if (event.type === 'settled') this.#end(event.run)
     if (event.type !== 'removed') return
     this.#lines.delete(event.run)
     this.#byRun.delete(event.run)
+  }
+
+  #end(run: string): void {
+    this.#byRun.delete(run)
+    const lines = this.#lines.get(run)
+    if (!lines) return
+    this.#lines.delete(run)
+    this.#ended.set(run, lines)
+    for (const id of this.#ended.keys()) if (this.#ended.size > keptRuns) this.#ended.delete(id)
   }
 
   #tell(event: RunEvent): void {
@@ -60,7 +85,9 @@ export class Watches {
   }
 
   #keep(event: LogEvent): void {
-    const kept = this.#lines.get(event.run) ?? { events: [], characters: 0 }
+    const run = this.#runs.get(event.run)
+    if (!run) return
+    const kept = this.#lines.get(event.run) ?? { events: [], characters: 0, run }
     this.#lines.set(event.run, kept)
     kept.events.push(event)
     kept.characters += event.text.length

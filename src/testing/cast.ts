@@ -1,9 +1,8 @@
 /** Who plays which task in a runtime: the calls so far, what stands in for a task, and what goes wrong. Tasks are told apart by their place. */
-import { relative, sep } from 'node:path'
 import type { CallRequest } from '../core/caller.ts'
 import type { TaskDefinition, TaskPlace } from '../core/definition.ts'
 import type { TaskRef } from '../core/events.ts'
-import { locate, nameOf } from '../core/registry.ts'
+import { nameOf, refOf } from '../core/registry.ts'
 import { decode } from '../core/values/decode.ts'
 import type { Encoded } from '../core/value.ts'
 import type { MemoryWorkerSide } from '../engines/memory/memory-engine.ts'
@@ -32,7 +31,7 @@ export class Cast {
   role({ place }: TaskDefinition): Role {
     const known = this.#roles.get(place)
     if (known) return known
-    const role: Role = { ref: refOf(place), inputs: [], faults: [] }
+    const role: Role = { ref: named(refOf(place)), inputs: [], faults: [] }
     this.#roles.set(place, role)
     return role
   }
@@ -69,10 +68,5 @@ export class Cast {
   }
 }
 
-/** A name for people: tasks of one name are no matter here. */
-function refOf(place: TaskPlace): TaskRef {
-  const found = locate(place)
-  if ('module' in found) return found
-  const path = relative(process.cwd(), found.file).split(sep).join('/')
-  return { module: path.replace(/(\.[cm]?[jt]sx?)+$/, '') || 'test', export: found.export ?? '', ordinal: found.ordinal }
-}
+/** Where a test has no file of its own, the module is `test`. */
+const named = (ref: TaskRef): TaskRef => ({ ...ref, module: ref.module || 'test' })

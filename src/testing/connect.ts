@@ -3,7 +3,7 @@ import type { Caller, TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
-import { ChannelCaller } from '../protocol/channel-caller.ts'
+import { ChannelCaller, isCallerAnswer } from '../protocol/channel-caller.ts'
 import type { Both, Down, Up } from '../protocol/messages.ts'
 import { parseDown } from '../protocol/parse.ts'
 
@@ -18,19 +18,7 @@ export function connect(stream: Duplex, id: string): Connection {
   const bodies = new Bodies<Down, Up>(channel)
   const caller = new ChannelCaller({ channel, bodies, run: id, moduleOf: refuseSite })
   bodies.start((message, value) => {
-    switch (message.type) {
-      case 'welcome':
-      case 'run':
-      case 'cancel':
-      case 'accepted':
-      case 'ping':
-      case 'runs':
-        return
-      case 'event':
-        return message.child === undefined ? undefined : caller.receive(message, value)
-      default:
-        return caller.receive(message, value)
-    }
+    if (isCallerAnswer(message)) caller.receive(message, value)
   })
   return { caller, close: () => channel.close() }
 }

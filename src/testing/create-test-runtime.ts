@@ -119,7 +119,7 @@ class MemoryRuntime {
       cancel: (id, reason, kill) => caller.cancel(id, reason, kill),
       acquire: (name, rule) => caller.acquire(name, rule),
       line: (id, message) => caller.line(id, message),
-      watch: (id, tree) => caller.watch(id, tree),
+      watch: (id, tree, listener) => caller.watch(id, tree, listener),
     }
   }
 }

@@ -212,6 +212,11 @@ export function language(engine: ConformanceEngine): void {
       if (isolated) expect(lines).toEqual(['info one', 'warn two'])
     })
 
+    test('the task of a run, and its lines after its end, as often as they are asked for', async () => {
+      const texts = await output('language:listensLate')
+      const lines = isolated ? ['one', 'two'] : ['two']
+      expect(texts).toEqual([[{ module: 'tasks/language', export: 'talks', runtime: 'node' }], lines, lines])
+    })
     test.runIf(isolated)('a listener that throws fails the task that listens', async () => {
       await using host = await openHost(engine)
       expect(await host.settle('language:listensBadly')).toMatchObject({ status: 'failed', error: { message: 'listened badly' } })

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const tasks = `
+import { contract, delay, task } from 'cowait'
+export const talks = task({
+  parent: contract(),
+  state: () => ({ sum: 0 }),
+  rpc: { add(n) { return (this.sum += n) } },
+  async run(_, { state, parent, progress }) {
+    console.log('one')
+    progress(1, { total: 2 })
+    while (state.sum < 3) await delay('5ms')
+    console.log('two')
+    return await parent.twice(state.sum)
+  },
+})
+export const numbers = task(async function* ({ to }) {
+  for (let n = 1; n <= to; n++) yield n
+})
+export const fails = task(async (_, { attempt }) => {
+  throw new RangeError('attempt ' + attempt)
+})
+`
+
+const script = `
+import { limit } from 'cowait'
+import { fails, numbers, talks } from './tasks.mjs'
+const heard = {}
+const run = talks({}, { handlers: { twice: (n) => n * 2 } })
+run.on('progress', ({ total }) => (heard.progress = total))
+await run.ready
+heard.sum = await run.rpc.add(3)
+const read = async (lines) => {
+  const texts = []
+  for await (const { text } of lines) texts.push(text)
+  return texts
+}
+heard.lines = await read(run.logs())
+heard.output = await run
+heard.now = await read(run.logs({ follow: false }))
+await new Promise((resolve) => setTimeout(resolve, 200))
+heard.late = await read(run.logs())
+heard.items = await read((async function* () { for await (const n of numbers({ to: 300 })) yield { text: n } })())
+heard.asked = []
+const when = (error, attempt) => heard.asked.push(error.cause.message) && attempt < 2
+heard.failed = await fails({}, { retry: { attempts: 5, delay: 1, when } }).catch((error) => error.message)
+heard.limited = await limit('one', { concurrency: 1 }).run(() => 'in')
+console.log(JSON.stringify(heard))
+`
+
+test('a script hears and says what a task hears and says, and ends when it has', async () => {
+  const project = await mkdtemp(join(tmpdir(), 'cowait-script-'))
+  try {
+    await mkdir(join(project, 'node_modules'))
+    await symlink(join(import.meta.dirname, '../..'), join(project, 'node_modules/cowait'))
+    await writeFile(join(project, 'tasks.mjs'), tasks)
+    await writeFile(join(project, 'script.mjs'), script)
+    const env = { ...process.env, COWAIT_ENGINE: 'process' }
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd: project, env, timeout: 90_000 })
+    const { items, failed, ...heard } = JSON.parse(stdout) as { items: number[]; failed: string }
+    expect(heard).toEqual({
+      progress: 2,
+      sum: 3,
+      lines: ['one', 'two'],
+      output: 6,
+      now: ['one', 'two'],
+      late: ['one', 'two'],
+      asked: ['attempt 1', 'attempt 2'],
+      limited: 'in',
+    })
+    expect(items).toEqual(Array.from({ length: 300 }, (_, index) => index + 1))
+    expect(failed).toContain('attempt 2')
+  } finally {
+    await rm(project, { recursive: true, force: true })
+  }
+}, 120_000)
