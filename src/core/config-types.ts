@@ -3,6 +3,23 @@ import type { TaskOptions } from './options.ts'
 
 export type EngineName = 'process' | 'docker' | 'kubernetes'
 
+export interface Toleration {
+  key?: string
+  operator?: 'Exists' | 'Equal'
+  value?: string
+  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
+  tolerationSeconds?: number
+}
+
+/** What stands behind a folder of a pod. */
+export type KubernetesVolume = { readOnly?: boolean } & (
+  | { claim: string }
+  | { configMap: string }
+  | { secret: string }
+  | { emptyDir: { sizeLimit?: string; medium?: 'Memory' } }
+  | { hostPath: string }
+)
+
 /** What an engine understands beyond the options of tasks. Each engine refuses what it does not have. */
 export interface EngineSettings {
   /** Docker: `unix:///var/run/docker.sock`, `tcp://build:2376`, `ssh://me@build`. */
@@ -25,6 +42,32 @@ export interface EngineSettings {
   pidsLimit?: number | undefined
   /** Working directory of tasks: absolute, or relative to the project's root. */
   workdir?: string | undefined
+  /** Kubernetes: pods run as this service account, and get no token of it all the same. */
+  serviceAccount?: string | undefined
+  /** Kubernetes: secrets with the passwords of registries. */
+  imagePullSecrets?: string[] | undefined
+  /** Kubernetes: labels that a node must have. */
+  nodeSelector?: Record<string, string> | undefined
+  /** Kubernetes: taints of nodes that pods bear. */
+  tolerations?: Toleration[] | undefined
+  /** Kubernetes: over the nodes where possible, or on as few as possible. */
+  affinity?: 'spread' | 'stack' | undefined
+  /** Kubernetes. */
+  priorityClass?: string | undefined
+  /** Kubernetes: labels of every pod. */
+  podLabels?: Record<string, string> | undefined
+  /** Kubernetes: annotations of every pod. */
+  podAnnotations?: Record<string, string> | undefined
+  /** Kubernetes: the variables of whole secrets and config maps. */
+  envFrom?: ({ secret: string } | { configMap: string })[] | undefined
+  /** Kubernetes: absolute path inside the pod to what stands behind it. */
+  podVolumes?: Record<string, KubernetesVolume> | undefined
+  /** Kubernetes: folders of the node may be used. */
+  allowHostPath?: boolean | undefined
+  /** Kubernetes: what a gpu without a `kind` is called; `nvidia.com/gpu` unless told. */
+  gpuResource?: string | undefined
+  /** Kubernetes: merged into every pod, lists by the `name` of their entries; the worker's container is `worker`. */
+  podTemplate?: Record<string, unknown> | undefined
 }
 
 /** Where runs go, and the options of all tasks; what a task's definition says goes before them. */

@@ -20,6 +20,19 @@ const SETTINGS: Readonly<Record<keyof EngineSettings, true>> = {
   platform: true,
   pidsLimit: true,
   workdir: true,
+  serviceAccount: true,
+  imagePullSecrets: true,
+  nodeSelector: true,
+  tolerations: true,
+  affinity: true,
+  priorityClass: true,
+  podLabels: true,
+  podAnnotations: true,
+  envFrom: true,
+  podVolumes: true,
+  allowHostPath: true,
+  gpuResource: true,
+  podTemplate: true,
 }
 const targetKeys: readonly string[] = [...OPTION_NAMES, ...Object.keys(SETTINGS)]
 

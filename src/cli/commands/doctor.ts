@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { openEngine } from '../../client/open-engine.ts'
 import { createPrivateDirectory, runtimeRoot } from '../../client/runtime-directory.ts'
@@ -32,7 +33,7 @@ export async function doctor(flags: DoctorFlags, io: Io): Promise<number> {
   const { found, project } = await configOf(cwd, flags)
   findings.push(found)
   if (project) findings.push(await code(project))
-  findings.push(await docker(project), await leftovers())
+  findings.push(await docker(project), await kubernetes(project, io.env), await leftovers())
   const { stdout } = io
   if (flags.json) stdout.write(`${JSON.stringify(findings, null, stdout.isTerminal ? 2 : undefined)}\n`)
   else for (const finding of findings) stdout.write(lineOf(finding, io))
@@ -119,6 +120,27 @@ async function docker(project: Project | undefined): Promise<Finding> {
     if (engine === 'docker' || existsSync('/var/run/docker.sock'))
       return { about: 'docker', state: engine === 'docker' ? 'problem' : 'note', text }
     return { about: 'docker', state: 'note', text: `${text}\nRuns take processes.` }
+  }
+}
+
+/** Asked only where somebody means it: many have a kubeconfig of a cluster that is far away. */
+async function kubernetes(project: Project | undefined, env: NodeJS.ProcessEnv): Promise<Finding> {
+  const about = 'kubernetes'
+  const { engine, settings } = project ? chooseTarget(project, undefined) : { engine: undefined, settings: {} }
+  const isMeant = engine === 'kubernetes'
+  if (!isMeant && !env['KUBECONFIG'] && !existsSync(join(homedir(), '.kube/config')))
+    return { about, state: 'ok', text: 'not set up (there is no kubeconfig)' }
+  try {
+    const opened = await openEngine('kubernetes', { owner: 'doctor', directory: '', settings: isMeant ? settings : {} })
+    try {
+      const pods = await opened.list({})
+      return { about, state: 'ok', text: `answers; ${count(pods.length, 'pod')} of cowait` }
+    } finally {
+      await opened.close()
+    }
+  } catch (error) {
+    const hint = error instanceof EngineError && error.hint ? `\n${error.hint}` : ''
+    return { about, state: isMeant ? 'problem' : 'note', text: `${(error as Error).message}${hint}` }
   }
 }
 

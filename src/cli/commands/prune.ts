@@ -5,12 +5,12 @@ import { createPrivateDirectory } from '../../client/runtime-directory.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
-const WORDS = { process: ['process', 'processes'], docker: ['container', 'containers'] } as const
+const WORDS = { process: ['process', 'processes'], docker: ['container', 'containers'], kubernetes: ['pod', 'pods'] } as const
 
 /** Removes what supervisors that are gone left behind, on every engine that answers; never what belongs to a living one. */
 export async function prune({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
   const swept: Record<string, number> = {}
-  for (const engine of ['process', 'docker'] as const) {
+  for (const engine of ['process', 'docker', 'kubernetes'] as const) {
     const workers = await sweep(engine)
     if (workers !== undefined) swept[engine] = workers
   }
@@ -24,7 +24,7 @@ export async function prune({ json }: { readonly json?: boolean }, io: Io): Prom
   return exitCodes.done
 }
 
-async function sweep(name: 'process' | 'docker'): Promise<number | undefined> {
+async function sweep(name: keyof typeof WORDS): Promise<number | undefined> {
   const owner = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(owner)
   try {

@@ -12,7 +12,7 @@ import type { Job, Metadata } from './api-types.ts'
 import { label, ownerAnnotations } from './labels.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
-const leaseSeconds = 9
+const leaseSeconds = 8
 const renewMs = 2000
 const retryMs = 250
 

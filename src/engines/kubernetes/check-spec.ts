@@ -13,6 +13,13 @@ export function checkSpec({ name, mounts, ports, settings }: Omit<WorkerSpec, 'i
     throw new UsageError(`workdir of ${name} is ${JSON.stringify(workdir)}, but it can only be set for the whole engine.`)
   }
   const taken = new Set<string>()
+  for (const [path, volume] of Object.entries(engine.podVolumes ?? {})) {
+    if ('hostPath' in volume && engine.allowHostPath !== true)
+      throw new UsageError(
+        `podVolumes[${JSON.stringify(path)}] is a folder of the node (hostPath), which must be allowed: allowHostPath: true.`,
+      )
+    taken.add(path)
+  }
   for (const mount of mounts) {
     const { path } = mount
     const wrong = (why: string): never => {
@@ -24,7 +31,10 @@ export function checkSpec({ name, mounts, ports, settings }: Omit<WorkerSpec, 'i
       wrong('lies in a folder that is not free; use another')
     if (taken.has(path)) wrong('is given twice')
     taken.add(path)
-    if ('bind' in mount) wrong(`binds ${JSON.stringify(mount.bind)}, a folder of a host, which pods do not see; use a volume (a claim)`)
+    if ('bind' in mount && engine.allowHostPath !== true)
+      wrong(
+        `binds ${JSON.stringify(mount.bind)}, a folder of a host, which pods do not see; use a volume (a claim), or set allowHostPath where you mean a folder of the node`,
+      )
     if ('volume' in mount && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(mount.volume))
       wrong(`names the claim ${JSON.stringify(mount.volume)}, which can be no claim's name`)
   }

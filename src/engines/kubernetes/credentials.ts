@@ -33,10 +33,17 @@ export class CredentialSource {
 
   /** Throws an `EngineError` when there are none to be had. */
   async get(): Promise<Credentials> {
-    const kept = await this.#kept?.catch(() => undefined)
-    if (kept && kept.until > Date.now()) return kept.credentials
-    const asked = (this.#kept = this.#ask())
-    return (await asked).credentials
+    const asked = (this.#kept ??= this.#ask())
+    try {
+      const { credentials, until } = await asked
+      if (until > Date.now()) return credentials
+    } catch (error) {
+      if (this.#kept === asked) this.#kept = undefined
+      throw error
+    }
+    // Whoever comes first asks for all.
+    if (this.#kept === asked) this.#kept = this.#ask()
+    return (await (this.#kept ?? this.#ask())).credentials
   }
 
   /** The API server does not take them: the next caller gets new ones. Answers whether new ones can be had. */

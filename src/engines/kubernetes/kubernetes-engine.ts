@@ -162,7 +162,7 @@ class Kubernetes implements Engine {
 
   /** Asks the cluster whether it is there, for no longer than `ms`. */
   async connect(ms: number): Promise<void> {
-    await this.#client.call('GET', '/version', { signal: AbortSignal.timeout(ms), patienceMs: Math.min(ms, 3000) })
+    await this.#client.call('GET', '/version', { signal: AbortSignal.timeout(ms), patienceMs: Math.min(ms, 2000) })
   }
 
   check(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>): void {

@@ -1,8 +1,10 @@
 /** What the cluster is asked to create for a worker: as the Pod Security level `restricted` wants it, and nothing secret in it. */
+import type { KubernetesVolume } from '../../core/config-types.ts'
 import type { Mount, Resources, WorkerSpec } from '../../core/engine.ts'
 import type { Metadata } from './api-types.ts'
 import { aboveFolder } from './archive.ts'
 import { annotation, isLabel, label, objectName, tagPrefix } from './labels.ts'
+import { mergePatch } from './merge-patch.ts'
 import { launchLine } from './launch-line.ts'
 import { defaultImage, type KubernetesSettings } from './settings.ts'
 
@@ -33,62 +35,94 @@ export function podName({ name, id, owner }: WorkerSpec): string {
   return objectName(name, owner, id)
 }
 
-/** A `v1` Pod. */
-export function podSpec({ spec, settings, anchor, annotations, hash, hasAbove }: PodOptions): object {
-  const [user, group = user] = (settings.user ?? '1000').split(':').map(Number)
-  const mounts = spec.mounts.map((mount, index) => volumeOf(mount, index))
-  const hasOwnScratch = spec.mounts.some(({ path }) => path === scratch)
+/** A `v1` Pod. What a person's template says goes before ours, but for what makes the pod known, owned and ours to speak to. */
+export function podSpec(options: PodOptions): object {
+  const { spec, settings, anchor, annotations, hash } = options
+  const { metadata = {}, spec: given = {} } = (settings.podTemplate ?? {}) as { metadata?: Record<string, object>; spec?: object }
+  const { containers, ...merged } = mergePatch(defaults(options), given) as { containers: readonly { readonly name: string }[] }
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name: podName(spec),
-      labels: labelsOf(spec),
-      annotations: { ...annotations, ...tagAnnotation(spec) },
+      labels: { ...metadata['labels'], ...settings.podLabels, ...labelsOf(spec) },
+      annotations: { ...metadata['annotations'], ...settings.podAnnotations, ...annotations, ...tagAnnotation(spec) },
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: anchor.name, uid: anchor.uid }],
     },
     spec: {
+      ...merged,
       restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      terminationGracePeriodSeconds: terminationSeconds,
-      securityContext: {
-        runAsUser: user,
-        runAsGroup: group,
-        fsGroup: group,
-        ...(user !== 0 && { runAsNonRoot: true }),
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
-      containers: [
-        {
-          name: containerName,
-          image: imageOf(spec, settings),
-          imagePullPolicy: { missing: 'IfNotPresent', always: 'Always', never: 'Never' }[settings.pull ?? 'missing'],
-          command: launchLine(hash, scratch),
-          env: environment(),
-          resources: resourcesOf(spec.resources),
-          ports: Object.keys(spec.ports).map((port) => ({ containerPort: Number(port) })),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            capabilities: { drop: ['ALL'] },
-            readOnlyRootFilesystem: true,
-          },
-          volumeMounts: [
-            { name: 'cowait', mountPath: codeFolder },
-            ...(hasAbove ? [{ name: 'above', mountPath: aboveFolder }] : []),
-            ...(hasOwnScratch ? [] : [{ name: 'scratch', mountPath: scratch }]),
-            ...mounts.map(({ mount }) => mount),
-          ],
-        },
-      ],
-      volumes: [
-        { name: 'cowait', emptyDir: {} },
-        ...(hasAbove ? [{ name: 'above', emptyDir: {} }] : []),
-        ...(hasOwnScratch ? [] : [{ name: 'scratch', emptyDir: {} }]),
-        ...mounts.map(({ volume }) => volume),
-      ],
+      containers: containers.map((one) => (one.name === containerName ? { ...one, command: launchLine(hash, scratch) } : one)),
     },
   }
+}
+
+/** A PodSpec. */
+function defaults({ spec, settings, hasAbove }: PodOptions): object {
+  const [user, group = user] = (settings.user ?? '1000').split(':').map(Number)
+  const own = Object.entries(settings.podVolumes ?? {}).map(([path, volume], index) => podVolumeOf(path, volume, index))
+  const mounts = [...spec.mounts.map((mount, index) => volumeOf(mount, index)), ...own]
+  const hasOwnScratch = spec.mounts.some(({ path }) => path === scratch) || settings.podVolumes?.[scratch] !== undefined
+  const { serviceAccount, imagePullSecrets, nodeSelector, tolerations, priorityClass, affinity, envFrom } = settings
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: terminationSeconds,
+    ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
+    ...(imagePullSecrets && { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+    ...(nodeSelector && { nodeSelector }),
+    ...(tolerations && { tolerations }),
+    ...(priorityClass !== undefined && { priorityClassName: priorityClass }),
+    ...(affinity && placing(affinity, spec.owner)),
+    securityContext: {
+      runAsUser: user,
+      runAsGroup: group,
+      fsGroup: group,
+      ...(user !== 0 && { runAsNonRoot: true }),
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: containerName,
+        image: imageOf(spec, settings),
+        imagePullPolicy: { missing: 'IfNotPresent', always: 'Always', never: 'Never' }[settings.pull ?? 'missing'],
+        env: environment(),
+        ...(envFrom && {
+          envFrom: envFrom.map((one) =>
+            'secret' in one ? { secretRef: { name: one.secret } } : { configMapRef: { name: one.configMap } },
+          ),
+        }),
+        resources: resourcesOf(spec.resources, settings.gpuResource),
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+          readOnlyRootFilesystem: true,
+        },
+        volumeMounts: [
+          { name: 'cowait', mountPath: codeFolder },
+          ...(hasAbove ? [{ name: 'above', mountPath: aboveFolder }] : []),
+          ...(hasOwnScratch ? [] : [{ name: 'scratch', mountPath: scratch }]),
+          ...mounts.map(({ mount }) => mount),
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'cowait', emptyDir: {} },
+      ...(hasAbove ? [{ name: 'above', emptyDir: {} }] : []),
+      ...(hasOwnScratch ? [] : [{ name: 'scratch', emptyDir: {} }]),
+      ...mounts.map(({ volume }) => volume),
+    ],
+  }
+}
+
+/** Wishes, not conditions: a cluster of one node serves too. */
+function placing(affinity: 'spread' | 'stack', owner: string): object {
+  const topologyKey = 'kubernetes.io/hostname'
+  const labelSelector = { matchLabels: { [label.owner]: owner } }
+  if (affinity === 'spread')
+    return { topologySpreadConstraints: [{ maxSkew: 1, topologyKey, whenUnsatisfiable: 'ScheduleAnyway', labelSelector }] }
+  const preferred = [{ weight: 100, podAffinityTerm: { topologyKey, labelSelector } }]
+  return { affinity: { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred } } }
 }
 
 function labelsOf({ id, owner, name, labels }: WorkerSpec): Record<string, string> {
@@ -113,9 +147,9 @@ function environment(): { name: string; value: string }[] {
   return Object.entries({ HOME: scratch, TMPDIR: scratch, LANG: 'C.UTF-8', TZ: timeZone }).map(([name, value]) => ({ name, value }))
 }
 
-function resourcesOf({ cpuMillis, memoryLimit, memoryRequest, gpu }: Resources): object {
+function resourcesOf({ cpuMillis, memoryLimit, memoryRequest, gpu }: Resources, gpuName = 'nvidia.com/gpu'): object {
   const cpu = cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }
-  const gpus = gpu === undefined ? {} : { [gpuResource(gpu.kind)]: String(gpu.count) }
+  const gpus = gpu === undefined ? {} : { [gpu.kind === undefined ? gpuName : gpuResource(gpu.kind)]: String(gpu.count) }
   return {
     limits: { ...cpu, ...gpus, ...(memoryLimit !== undefined && { memory: String(memoryLimit) }) },
     requests: { ...cpu, ...gpus, ...(memoryRequest !== undefined && { memory: String(memoryRequest) }) },
@@ -123,7 +157,7 @@ function resourcesOf({ cpuMillis, memoryLimit, memoryRequest, gpu }: Resources):
 }
 
 /** `nvidia.com/gpu`, `amd.com/gpu`, or whatever the cluster's device plugin calls it. */
-function gpuResource(kind = 'nvidia'): string {
+function gpuResource(kind: string): string {
   return kind.includes('/') ? kind : `${kind}.com/gpu`
 }
 
@@ -141,4 +175,17 @@ function volumeOf(mount: Mount, index: number): { mount: object; volume: object 
     mount: volumeMount,
     volume: { name, persistentVolumeClaim: { claimName: mount.volume, ...(mount.readOnly && { readOnly: true }) } },
   }
+}
+
+function podVolumeOf(path: string, volume: KubernetesVolume, index: number): { mount: object; volume: object } {
+  const name = `p${index}`
+  return { mount: { name, mountPath: path, ...(volume.readOnly && { readOnly: true }) }, volume: { name, ...sourceOf(volume) } }
+}
+
+function sourceOf(volume: KubernetesVolume): object {
+  if ('claim' in volume) return { persistentVolumeClaim: { claimName: volume.claim, ...(volume.readOnly && { readOnly: true }) } }
+  if ('configMap' in volume) return { configMap: { name: volume.configMap } }
+  if ('secret' in volume) return { secret: { secretName: volume.secret } }
+  if ('emptyDir' in volume) return { emptyDir: volume.emptyDir }
+  return { hostPath: { path: volume.hostPath } }
 }

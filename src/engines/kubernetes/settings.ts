@@ -1,5 +1,6 @@
 /** What people may set for Kubernetes, and what of it is known to be wrong before the cluster is asked. */
 import { UsageError } from '../../core/errors.ts'
+import type { KubernetesVolume, Toleration } from '../../core/config-types.ts'
 
 export interface KubernetesSettings {
   /** A context of the kubeconfig; its current one unless told. */
@@ -14,25 +15,76 @@ export interface KubernetesSettings {
   readonly workdir?: string
   /** `1000` or `1000:1000`; that unless told. */
   readonly user?: string
+  /** Pods run as it, and get no token of it all the same. */
+  readonly serviceAccount?: string
+  readonly imagePullSecrets?: readonly string[]
+  readonly nodeSelector?: Readonly<Record<string, string>>
+  readonly tolerations?: readonly Toleration[]
+  /** `spread`: over the nodes where possible. `stack`: on as few as possible. */
+  readonly affinity?: 'spread' | 'stack'
+  readonly priorityClass?: string
+  /** Of every pod, besides ours. */
+  readonly podLabels?: Readonly<Record<string, string>>
+  readonly podAnnotations?: Readonly<Record<string, string>>
+  /** The variables of whole secrets and config maps. */
+  readonly envFrom?: readonly ({ readonly secret: string } | { readonly configMap: string })[]
+  /** By path inside the pod, besides the volumes of tasks. */
+  readonly podVolumes?: Readonly<Record<string, KubernetesVolume>>
+  /** Folders of the node, as `bind` of a task or `hostPath` of a pod, are refused unless this is true. */
+  readonly allowHostPath?: boolean
+  /** What a gpu without a `kind` is called; `nvidia.com/gpu` unless told. */
+  readonly gpuResource?: string
+  /** Merged into every pod; entries of lists that have a `name` meet those of the same name. The worker's container is `worker`. */
+  readonly podTemplate?: Readonly<Record<string, unknown>>
 }
 
 export const defaultImage = 'node:24-slim'
 
 type Check = (value: unknown) => string | undefined
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isName = (value: unknown): boolean => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)
 const text: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty')
-const name: Check = (value) =>
-  typeof value === 'string' && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
+const name: Check = (value) => (isName(value) ? undefined : 'a name of lower-case letters, digits and dashes')
+const texts: Check = (value) =>
+  isRecord(value) && Object.values(value).every((one) => typeof one === 'string')
     ? undefined
-    : 'a name of lower-case letters, digits and dashes'
+    : 'an object of texts, such as { disk: "ssd" }'
+const volumeKinds = ['claim', 'configMap', 'secret', 'emptyDir', 'hostPath']
+const isVolume = (value: unknown): boolean =>
+  isRecord(value) &&
+  Object.keys(value).filter((key) => volumeKinds.includes(key)).length === 1 &&
+  Object.keys(value).every((key) => [...volumeKinds, 'readOnly'].includes(key))
 
 const checks: Readonly<Record<keyof KubernetesSettings, Check>> = {
   context: text,
-  namespace: name,
+  namespace: (value) => (isName(value) && !String(value).includes('.') ? undefined : 'a name of lower-case letters, digits and dashes'),
   image: text,
   pull: (value) => (value === 'missing' || value === 'always' || value === 'never' ? undefined : 'missing, always or never'),
   workdir: text,
   user: (value) => (typeof value === 'string' && /^\d+(:\d+)?$/.test(value) ? undefined : 'a number, such as "1000" or "1000:1000"'),
+  serviceAccount: name,
+  imagePullSecrets: (value) =>
+    Array.isArray(value) && value.every(isName) ? undefined : 'a list of names of secrets, such as ["registry"]',
+  nodeSelector: texts,
+  tolerations: (value) =>
+    Array.isArray(value) && value.every(isRecord) ? undefined : 'a list such as [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }]',
+  affinity: (value) => (value === 'spread' || value === 'stack' ? undefined : 'spread or stack'),
+  priorityClass: name,
+  podLabels: texts,
+  podAnnotations: texts,
+  envFrom: (value) =>
+    Array.isArray(value) &&
+    value.every((one) => isRecord(one) && Object.keys(one).length === 1 && isName(one['secret'] ?? one['configMap']))
+      ? undefined
+      : 'a list such as [{ secret: "api" }, { configMap: "limits" }]',
+  podVolumes: (value) =>
+    isRecord(value) && Object.entries(value).every(([path, one]) => path.startsWith('/') && isVolume(one))
+      ? undefined
+      : 'an object such as { "/data": { claim: "data" } }, of claim, configMap, secret, emptyDir or hostPath',
+  allowHostPath: (value) => (typeof value === 'boolean' ? undefined : 'true or false'),
+  gpuResource: text,
+  podTemplate: (value) => (isRecord(value) ? undefined : 'an object with "metadata" and "spec", as of a pod'),
 }
 
 /** Throws a `UsageError` for a setting that this engine does not have, or that cannot be what it is. */

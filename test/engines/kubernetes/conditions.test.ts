@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { EngineError } from '../../../src/core/errors.ts'
+import { ApiError, startError } from '../../../src/engines/kubernetes/api-error.ts'
+import type { ContainerStatus, Pod } from '../../../src/engines/kubernetes/api-types.ts'
+import { exitOf, isOvertaken, startProblem, unscheduled } from '../../../src/engines/kubernetes/conditions.ts'
+import type { Cluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
+
+const about = { name: 'train', image: 'acme/train:2', namespace: 'team' }
+const cluster: Cluster = { name: 'c', server: new URL('https://10.0.0.1'), insecure: false, namespace: 'team', user: {}, from: 'config' }
+
+function pod(
+  state: NonNullable<ContainerStatus['state']>,
+  status: NonNullable<Pod['status']> = {},
+  metadata: Partial<Pod['metadata']> = {},
+): Pod {
+  return { metadata: { name: 'p', ...metadata }, status: { containerStatuses: [{ name: 'worker', state }], ...status } }
+}
+
+describe('a pod that cannot start', () => {
+  test.each([
+    [
+      { reason: 'ErrImagePull', message: 'failed to resolve reference: not found' },
+      /Image "acme\/train:2" was not found/,
+      /Correct "image"/,
+    ],
+    [{ reason: 'ErrImagePull', message: 'pull access denied, 401 Unauthorized' }, /may not be pulled/, /imagePullSecrets/],
+    [{ reason: 'ImagePullBackOff', message: 'dial tcp: connection refused' }, /could not be pulled/, /reach its registry/],
+    [{ reason: 'ErrImageNeverPull' }, /not on the node/, /missing/],
+    [{ reason: 'InvalidImageName', message: 'bad' }, /no image's name/, /Correct/],
+    [{ reason: 'CreateContainerConfigError', message: 'secret "api" not found' }, /could not be made.*secret "api"/, /Make what it names/],
+  ])('says why and what to do: %j', (waiting, message, hint) => {
+    const problem = startProblem(pod({ waiting }), about)
+    expect(problem?.message).toMatch(message)
+    expect(problem?.hint).toMatch(hint)
+  })
+
+  test('ended before it began', () => {
+    const ended = (exitCode: number, reason: string, message = ''): string | undefined =>
+      startProblem(pod({ terminated: { exitCode, reason, message } }), about)?.message
+    expect(ended(127, 'Error')).toMatch(/has no program "node"/)
+    expect(ended(128, 'StartError', 'exec: "sh": executable file not found in $PATH')).toMatch(/has no shell/)
+    expect(ended(1, 'Error')).toMatch(/ended before its worker could be started: Error with exit code 1/)
+  })
+
+  test('still may come while it waits for its container or for a node', () => {
+    expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about)).toBeUndefined()
+    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' }]
+    const waiting: Pod = { metadata: { name: 'p' }, status: { phase: 'Pending', conditions } }
+    expect(startProblem(waiting, about)).toBeUndefined()
+    expect(unscheduled(waiting)).toBe('0/3 nodes are available')
+  })
+
+  test('was overtaken by another on its node, and is tried again', () => {
+    expect(isOvertaken(pod({}, { phase: 'Failed', reason: 'OutOfcpu' }))).toBe(true)
+    expect(isOvertaken(pod({}, { phase: 'Failed', reason: 'Evicted' }))).toBe(false)
+  })
+})
+
+describe('a worker that ended', () => {
+  test.each([
+    ['out of memory', pod({ terminated: { exitCode: 137, reason: 'OOMKilled' } }), { how: 'out-of-memory', detail: 'limit 64 MiB' }],
+    ['by itself', pod({ terminated: { exitCode: 3, reason: 'Error' } }), { how: 'exited', code: 3 }],
+    ['by a signal', pod({ terminated: { exitCode: 143, reason: 'Error' } }), { how: 'killed', signal: 'SIGTERM' }],
+    [
+      'evicted',
+      pod({}, { phase: 'Failed', reason: 'Evicted', message: 'low on memory' }),
+      { how: 'removed', detail: /evicted: low on memory/ },
+    ],
+    ['deleted', pod({ running: {} }, {}, { deletionTimestamp: 'now' }), { how: 'removed', detail: /deleted by somebody else/ }],
+    ['with its node', pod({ running: {} }, { reason: 'NodeLost' }), { how: 'lost', detail: /does not answer/ }],
+  ])('%s', (_name, state, { detail, ...exit }: { how: string; detail?: string | RegExp }) => {
+    const found = exitOf(state, '64 MiB')
+    expect(found).toMatchObject(exit)
+    if (detail !== undefined) expect(found?.detail).toMatch(detail)
+  })
+
+  test('runs on', () => {
+    expect(exitOf(pod({ running: {} }), undefined)).toBeUndefined()
+  })
+})
+
+describe('a cluster that refuses', () => {
+  test.each([
+    [
+      403,
+      'pods "p" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2',
+      /does not fit the quota of namespace team: q, requested/,
+    ],
+    [
+      403,
+      'pods is forbidden: User "x" cannot create resource "pods" in API group "" in the namespace "team"',
+      /^x may not create pods in namespace team\.$/,
+    ],
+    [
+      403,
+      'jobs.batch is forbidden: User "x" cannot patch resource "jobs" in API group "batch" in the namespace "team"',
+      /may not patch jobs\.batch/,
+    ],
+    [
+      403,
+      'pods "p" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+      /does not allow such a pod: violates PodSecurity/,
+    ],
+    [404, 'namespaces "team" not found', /Namespace team does not exist/],
+    [400, 'admission webhook "policy.example" denied the request: no', /rules do not admit/],
+    [422, 'Pod "p" is invalid: spec.containers[0].image: Required value', /is not valid: spec\.containers/],
+    [401, 'Unauthorized', /does not accept the credentials/],
+  ])('%i: %s', (status, message, wanted) => {
+    const error = startError(new ApiError(status, { message }), about, cluster) as EngineError
+    expect(error).toBeInstanceOf(EngineError)
+    expect(error.message).toMatch(wanted)
+    expect(error.hint).toBeTruthy()
+  })
+})
