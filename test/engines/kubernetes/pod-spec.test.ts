@@ -86,7 +86,7 @@ describe('a pod', () => {
       { name: 'v1', emptyDir: { medium: 'Memory', sizeLimit: '1048576' } },
       { name: 'p0', configMap: { name: 'limits' } },
     ])
-    const paths = (pod.containers[0]?.['volumeMounts'] as { mountPath: string }[]).map(({ mountPath }) => mountPath)
+    const paths = ((pod.containers[0]?.['volumeMounts'] ?? []) as { mountPath: string }[]).map(({ mountPath }) => mountPath)
     expect(paths).toEqual(['/cowait', '/node_modules', '/data', '/tmp', '/etc/limits'])
   })
 
@@ -136,7 +136,7 @@ describe('a pod', () => {
     expect(metadata['labels']).toMatchObject({ team: 'blue', 'cowait.owner': 's1' })
     expect(pod).toMatchObject({ runtimeClassName: 'gvisor', restartPolicy: 'Never' })
     expect(pod.containers.map(({ name }) => name)).toEqual(['worker', 'proxy'])
-    expect((pod.containers[0]?.['command'] as string[])[0]).toBe('sh')
+    expect(((pod.containers[0]?.['command'] ?? []) as string[])[0]).toBe('sh')
     expect(pod.containers[0]?.['env']).toContainEqual({ name: 'TZ', value: 'Asia/Tokyo' })
     expect(pod.containers[0]?.['env']).toContainEqual({ name: 'TMPDIR', value: '/tmp' })
   })
