@@ -54,21 +54,11 @@ class ThreadCaller implements Caller {
     const thread = this.#start('file' in request.task ? request.task.file : undefined)
     this.#calls.add(request.id)
     this.#hold(1)
-    const settled: CallListener = {
-      status: (status, attempt) => listener.status(status, attempt),
-      settled: (outcome, attempt) => {
-        this.#calls.delete(request.id)
-        this.#hold(-1)
-        listener.settled(outcome, attempt)
-      },
-      line: (message) => listener.line(message),
-      event: (event) => listener.event(event),
-      mayRetry: (outcome, attempt) => listener.mayRetry(outcome, attempt),
-    }
+    const heard = this.#heard(request.id, listener)
     void thread.then(
-      ({ caller }) => caller.call(request, settled),
+      ({ caller }) => caller.call(request, heard),
       (error: unknown) =>
-        settled.settled(
+        heard.settled(
           {
             status: 'failed',
             error: { code: 'ENGINE', name: 'EngineError', message: `${request.id} could not start: ${(error as Error).message}` },
@@ -76,6 +66,21 @@ class ThreadCaller implements Caller {
           0,
         ),
     )
+  }
+
+  /** Apart from `call`, so that it does not keep the request alive. */
+  #heard(id: string, listener: CallListener): CallListener {
+    return {
+      status: (status, attempt) => listener.status(status, attempt),
+      settled: (outcome, attempt) => {
+        this.#calls.delete(id)
+        this.#hold(-1)
+        listener.settled(outcome, attempt)
+      },
+      line: (message) => listener.line(message),
+      event: (event) => listener.event(event),
+      mayRetry: (outcome, attempt) => listener.mayRetry(outcome, attempt),
+    }
   }
 
   line(id: string, message: LineMessage): void {

@@ -85,8 +85,12 @@ function compiledScript(): string | undefined {
   return source === script ? undefined : source
 }
 
-/** The module's name of a task's file: its path from the project's root. */
-async function moduleOf(site: TaskSite): Promise<TaskRef> {
-  const project = await findProject(site.file)
-  return { module: moduleName(project, site.file), export: site.export ?? '', ordinal: site.ordinal }
+const modules = new Map<string, Promise<string>>()
+
+/** The module's name of a task's file: its path from the project's root, which is looked for once. */
+async function moduleOf({ file, export: name = '', ordinal }: TaskSite): Promise<TaskRef> {
+  const found = modules.get(file) ?? findProject(file).then((project) => moduleName(project, file))
+  modules.set(file, found)
+  found.catch(() => modules.delete(file))
+  return { module: await found, export: name, ordinal }
 }

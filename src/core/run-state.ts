@@ -37,6 +37,7 @@ interface Settle<O> {
 
 /** The part of a run that its scope sees; apart, so that the promise's own methods stay few. */
 export class RunState<O> implements OwnedRun, CallListener {
+  readonly id: string
   current: Status = 'waiting'
   attempt = 0
   waiters = 0
@@ -44,7 +45,9 @@ export class RunState<O> implements OwnedRun, CallListener {
   readonly gone: Promise<void>
   readonly conversation: RunLine
   readonly watch: RunWatch
-  readonly #start: RunStart
+  readonly #start: Omit<RunStart, 'request'>
+  /** Until it has left: thousands of calls may wait for their turn, and what they carry is large. */
+  #request: CallRequest | undefined
   readonly #settle: Settle<O>
   #owner: Scope
   #isSeen = false
@@ -55,7 +58,10 @@ export class RunState<O> implements OwnedRun, CallListener {
   #markGone!: () => void
 
   constructor(start: RunStart, settle: Settle<O>) {
-    this.#start = start
+    const { request, ...rest } = start
+    this.id = request.id
+    this.#request = request
+    this.#start = rest
     this.#owner = start.scope
     this.#settle = settle
     this.gone = new Promise((resolve) => (this.#markGone = resolve))
@@ -77,10 +83,6 @@ export class RunState<O> implements OwnedRun, CallListener {
       if (this.#hasLeft || !this.isSettled) scope.caller.watch(this.id, tree, this)
       else this.watch.receive(undefined)
     })
-  }
-
-  get id(): string {
-    return this.#start.request.id
   }
 
   get ref(): TaskRef {
@@ -178,9 +180,11 @@ export class RunState<O> implements OwnedRun, CallListener {
   }
 
   #call(): void {
-    if (this.isSettled) return
+    const request = this.#request
+    if (this.isSettled || !request) return
+    this.#request = undefined
     this.#hasLeft = true
-    this.#start.scope.caller.call(this.#start.request, this)
+    this.#start.scope.caller.call(request, this)
   }
 
   #refuse(error: Error): void {
@@ -197,6 +201,7 @@ export class RunState<O> implements OwnedRun, CallListener {
   }
 
   #end(error: Error | undefined): void {
+    this.#request = undefined
     this.conversation.ended(this.id, error)
     this.watch.status(this.current, this.attempt)
     this.watch.end()
@@ -209,8 +214,8 @@ export class RunState<O> implements OwnedRun, CallListener {
   }
 
   #errorOf(outcome: FailedOutcome): Error {
-    const { request, definition, callStack } = this.#start
-    return callError({ id: request.id, task: nameOf(definition.place), outcome, callStack, listed: definition.errors ?? [] })
+    const { definition, callStack } = this.#start
+    return callError({ id: this.id, task: nameOf(definition.place), outcome, callStack, listed: definition.errors ?? [] })
   }
 }
 
