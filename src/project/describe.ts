@@ -68,7 +68,7 @@ async function fileOf(tree: CompiledTree, module: string): Promise<string> {
   if (!place) {
     const hint = didYouMean(module, tree.modules.keys())
     throw new UsageError(
-      `${module} is not a module of the program in ${tree.root}: no such file, or one that .gitignore or .cowaitignore leaves out.${hint}`,
+      `${module} is not a module of the program in ${tree.root}: no such file, or one that is left out: a test, or by .gitignore or .cowaitignore.${hint}`,
     )
   }
   const problem = tree.problems.find(({ path }) => path === place.source)

@@ -6,6 +6,9 @@ import { above, toSlashes } from './folders.ts'
 /** Files that say what is not part of the code; of two in one folder the later one has the last word. */
 export const IGNORE_FILES: readonly string[] = ['.gitignore', '.cowaitignore']
 
+/** Left out unless something imports them or an ignore file takes them in again: a test runner would find and run the copies. */
+const TESTS = ['test', 'spec'].flatMap((word) => [`*.${word}.[jt]s`, `*.${word}.[cm][jt]s`, `*.${word}.[jt]sx`]).concat('__tests__/')
+
 /** The ignore files of one folder, and those of the folders around it. The innermost one that knows a path decides, as in git. */
 export class IgnoreRules {
   readonly #folder: string
@@ -23,7 +26,7 @@ export class IgnoreRules {
     const repository = above(folder).find((each) => existsSync(join(each, '.git'))) ?? top
     const outermost = readTexts([join(repository, '.git', 'info', 'exclude'), ...IGNORE_FILES.map((name) => join(repository, name))])
     const between = above(folder).filter((each) => each.length > repository.length)
-    return between.reverse().reduce((rules, each) => rules.inside(each), new IgnoreRules(repository, outermost))
+    return between.reverse().reduce((rules, each) => rules.inside(each), new IgnoreRules(repository, [...TESTS, ...outermost]))
   }
 
   /** The rules that hold in a folder below. */

@@ -8,7 +8,7 @@ import { type ProjectPlace, projectPath } from './project.ts'
 import { type Stamp, isSameStamp, readStamp } from './scan.ts'
 
 /** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 2
+const COMPILER = 3
 
 /** What became of a code file the last time. */
 export interface CompiledFile {

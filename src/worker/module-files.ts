@@ -21,8 +21,13 @@ export function manifestOf(root: string): TreeManifest {
 export function fileOfModule(module: string, root: string): string {
   if (module.startsWith('pkg:')) return fileOfPackage(module.slice('pkg:'.length), root)
   const path = manifestOf(root).modules[module]
-  if (path === undefined) throw new Error(`There is no module ${module} in this version of the code.`)
+  if (path === undefined) throw new Error(`There is no module ${module} in this version of the code.${testHint(module)}`)
   return join(root, path)
+}
+
+function testHint(module: string): string {
+  const isTest = /\.(?:test|spec)$|(?:^|\/)__tests__\//.test(module)
+  return isTest ? ' Tests are not part of it: put their tasks in a file of its own, or call them in createTestRuntime().' : ''
 }
 
 /** A task of an installed package, which must have an entry for Node's `require` or `default` condition. */

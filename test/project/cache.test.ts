@@ -226,6 +226,22 @@ describe('what is part of a tree', () => {
     ])
   })
 
+  test('tests only if something imports them or an ignore file takes them in', async () => {
+    await using project = await TestProject.create({
+      'a.test.ts': '',
+      'sub/a.spec.mjs': '',
+      'sub/__tests__/a.js': '',
+      'imported.spec.js': '',
+      'main.mjs': "import './imported.spec.js'",
+      'wanted.test.js': '',
+      '.cowaitignore': '!wanted.test.js',
+      'latest.js': '',
+    })
+    const { files: found } = await project.compile()
+    const own = found.map(({ path }) => path).filter((path) => !path.startsWith('.cowait'))
+    expect(own).toEqual(['imported.spec.js', 'latest.js', 'main.mjs', 'wanted.test.js'])
+  })
+
   test('more than it may have is refused, and the largest files are named', async () => {
     await using project = await TestProject.create({ 'package.json': '{}', 'main.ts': '' })
     writeFileSync(project.path('huge.bin'), Buffer.alloc(51 * 1024 * 1024))

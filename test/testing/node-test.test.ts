@@ -34,22 +34,40 @@ test('stand-ins, calls, time', async () => {
 })
 `
 
-test('works under node:test, and nothing keeps the process alive', async () => {
-  const project = await mkdtemp(join(tmpdir(), 'cowait-node-test-'))
-  try {
-    await mkdir(join(project, 'node_modules'))
-    await symlink(join(import.meta.dirname, '../..'), join(project, 'node_modules/cowait'))
-    await writeFile(join(project, 'tasks.mjs'), tasks)
-    await writeFile(join(project, 'tasks.test.mjs'), tests)
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env
-    const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap'], {
-      cwd: project,
-      env,
-      timeout: 60_000,
-    })
-    expect(stdout).toMatch(/^# pass 1$/m)
-    expect(stdout).toMatch(/^# fail 0$/m)
-  } finally {
-    await rm(project, { recursive: true, force: true })
+const realTests = `
+import { test } from 'node:test'
+import { sleep } from './tasks.mjs'
+
+test('in a worker of its own', async () => void (await sleep({ duration: 0 })))
+`
+
+async function createProject(files: Record<string, string>): Promise<AsyncDisposable & { test(): Promise<string> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'cowait-node-test-'))
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(join(import.meta.dirname, '../..'), join(folder, 'node_modules/cowait'))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  return {
+    async test() {
+      const options = { cwd: folder, env, timeout: 100_000 }
+      return (await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap'], options)).stdout
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+test('works under node:test, and nothing keeps the process alive', { timeout: 110_000 }, async () => {
+  await using project = await createProject({ 'tasks.mjs': tasks, 'tasks.test.mjs': tests })
+  const told = await project.test()
+  expect(told).toMatch(/^# pass 1$/m)
+  expect(told).toMatch(/^# fail 0$/m)
+})
+
+test('a call in a worker of its own leaves no copy of a test that the runner finds', { timeout: 210_000 }, async () => {
+  await using project = await createProject({ 'package.json': '{}', 'tasks.mjs': tasks, 'real.test.mjs': realTests })
+  for (let round = 0; round < 2; round++) {
+    const told = await project.test()
+    expect(told).toMatch(/^# tests 1$/m)
+    expect(told).toMatch(/^# pass 1$/m)
   }
 })
