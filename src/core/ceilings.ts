@@ -4,8 +4,10 @@ export interface Ceilings {
   depth: number
   /** Workers alive at once, those included whose runs only wait for their children; 1,000 unless told. */
   alive: number
+  /** Runs that have not ended, at once, those included that wait; 100,000 unless told. */
+  unfinished: number
   /** Runs in all; 1,000,000 unless told. */
   runs: number
 }
 
-export const defaultCeilings: Ceilings = { depth: 64, alive: 1_000, runs: 1_000_000 }
+export const defaultCeilings: Ceilings = { depth: 64, alive: 1_000, unfinished: 100_000, runs: 1_000_000 }

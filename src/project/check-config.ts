@@ -46,7 +46,9 @@ const isCeilings = (value: unknown): boolean =>
 const projectChecks: Readonly<Record<string, Check>> = {
   concurrency: (value) => (Number.isSafeInteger(value) && (value as number) > 0 ? undefined : 'a whole number above 0'),
   limits: (value) =>
-    isCeilings(value) ? undefined : 'an object of whole numbers above 0, such as { depth: 64, alive: 1000, runs: 1000000 }',
+    isCeilings(value)
+      ? undefined
+      : 'an object of whole numbers above 0, such as { depth: 64, alive: 1000, unfinished: 100000, runs: 1000000 }',
   tasks: (value) => (isTexts(value) ? undefined : 'a list of folders, such as ["jobs"]'),
   envFile: (value) => (isText(value) || isTexts(value) ? undefined : 'a file or a list of files, such as ".env"'),
   defaultCluster: (value) => (isText(value) ? undefined : 'the name of one of the clusters'),

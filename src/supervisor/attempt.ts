@@ -74,6 +74,7 @@ export class Attempt implements Owner {
   #printed: Printed | undefined
   #boot: NodeJS.Timeout | undefined
   #ping: NodeJS.Timeout | undefined
+  #isGreeted = false
   #isAnswering = false
   /** What is still printed by then is nobody's any more. */
   #isGone = false
@@ -164,12 +165,18 @@ export class Attempt implements Owner {
     if (this.#isAnswering) await bounded(this.#answer, restMs)
     clearTimeout(this.#boot)
     clearInterval(this.#ping)
-    if (this.#outcome) await this.#letLeave(worker, channel, this.#outcome)
+    if (this.#outcome) await bounded(this.#printed.flushed(this.#flushToken), restMs)
+    if (this.#outcome && !(await this.#fault(channel))) await this.#letLeave(worker, channel, this.#outcome)
     else await this.#loseWorker(worker, channel)
   }
 
+  /** What a worker said wrong, after its answer too, until that is accepted. */
+  async #fault(channel: Channel<Up | Both, Down | Both>): Promise<ProtocolError | undefined> {
+    const fault = channel.isClosed ? await channel.closed : undefined
+    return fault instanceof ProtocolError && !(fault instanceof CutFrameError) ? fault : undefined
+  }
+
   async #letLeave(worker: Worker, channel: Channel<Up | Both, Down | Both>, outcome: AttemptOutcome): Promise<void> {
-    await bounded(this.#printed!.flushed(this.#flushToken), restMs)
     await this.#context.routed(this.#run)
     channel.send({ type: 'accepted', run: this.#run.id })
     this.#context.ended(this.#run, outcome)
@@ -180,6 +187,7 @@ export class Attempt implements Owner {
 
   async #loseWorker(worker: Worker, channel: Channel<Up | Both, Down | Both>): Promise<void> {
     const hasLeft = await bounded(worker.exited, 0)
+    if (this.#outcome && 'value' in this.#outcome) void this.#outcome.value.release()
     await this.#remove(worker, 0)
     await bounded(this.#printed!.ended, restMs)
     const fault = await channel.closed
@@ -206,6 +214,8 @@ export class Attempt implements Owner {
   #receive(message: Up, value: IncomingValue | undefined): void {
     if ('run' in message && message.run !== this.#run.id)
       throw new ProtocolError(`The worker of run ${this.#run.id} spoke of run ${message.run}.`)
+    if ((message.type === 'hello') === this.#isGreeted)
+      throw new ProtocolError(this.#isGreeted ? 'The worker sent "hello" twice.' : `The worker sent "${message.type}" before "hello".`)
     switch (message.type) {
       case 'hello':
         return this.#greet(message)
@@ -250,6 +260,7 @@ export class Attempt implements Owner {
       throw new ProtocolError(
         `The worker speaks protocol ${hello.protocol}, this supervisor speaks ${PROTOCOL_VERSION}: use one version of cowait on both sides.`,
       )
+    this.#isGreeted = true
     const { id, key, attempt, task, name, options, handlers, decides, input } = this.#run
     const { path, cwd, hash } = this.#code!
     const sent = this.#bodies!.sendValue({

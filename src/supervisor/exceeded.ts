@@ -5,6 +5,7 @@ import type { RunRecord } from './tree-messages.ts'
 const reasons: Readonly<Record<keyof Ceilings, (allowed: string) => string>> = {
   depth: (allowed) => `it would be more than ${allowed} levels of calls inside calls. Does a task call itself without end?`,
   alive: (allowed) => `${allowed} workers are alive, and all of them wait for calls like this one. Does a task call itself without end?`,
+  unfinished: (allowed) => `${allowed} runs have not ended. Does a task call without end and await nothing?`,
   runs: (allowed) => `there were ${allowed} runs already. Does a task make calls without end?`,
 }
 

@@ -8,6 +8,9 @@ import type { LimitRule } from '../core/caller.ts'
 import { realClock } from '../core/clock.ts'
 import type { Down, Up } from '../protocol/messages.ts'
 
+/** A holder has at most so many places, those that it waits for included. */
+const maxPlaces = 100_000
+
 export interface LimitsContext {
   /** A holder began to wait, or does not wait any more. */
   waits(holder: string, isWaiting: boolean): void
@@ -50,6 +53,8 @@ export class Limits {
   readonly #limits = new Map<string, Map<string, NamedLimit>>()
   /** By holder, then by request. */
   readonly #places = new Map<string, Map<number, Place>>()
+  /** By holder: how many places it waits for. */
+  readonly #waiting = new Map<string, number>()
 
   constructor(context: LimitsContext) {
     this.#context = context
@@ -62,6 +67,7 @@ export class Limits {
     const { request, name, concurrency, perSecond } = message
     const places = this.#places.get(user.holder) ?? new Map<number, Place>()
     if (places.has(request)) return
+    if (places.size >= maxPlaces) return user.send({ type: 'refused', request, code: 'USAGE', message: tooMany(name) })
     const limits = this.#limits.get(user.client) ?? new Map<string, NamedLimit>()
     this.#limits.set(user.client, limits)
     const rule = { ...(concurrency === undefined ? {} : { concurrency }), ...(perSecond === undefined ? {} : { perSecond }) }
@@ -72,6 +78,7 @@ export class Limits {
     const place: Place = { limit, user, request, isHeld: false }
     this.#places.set(user.holder, places.set(request, place))
     limit.waiting.add(place)
+    this.#count(user.holder, 1)
     this.#serve(limit)
     if (!place.isHeld) this.#tellWaits(user.holder)
   }
@@ -96,6 +103,7 @@ export class Limits {
       limit.held++
       if (limit.rule.perSecond !== undefined) limit.given.push(this.#clock())
       place.isHeld = true
+      this.#count(place.user.holder, -1)
       this.#tellWaits(place.user.holder)
       place.user.send({ type: 'granted', run: place.user.holder, request: place.request })
     }
@@ -117,17 +125,24 @@ export class Limits {
     places?.delete(request)
     if (places?.size === 0) this.#places.delete(user.holder)
     if (place.isHeld) limit.held--
-    else limit.waiting.delete(place)
+    else if (limit.waiting.delete(place)) this.#count(user.holder, -1)
     this.#tellWaits(user.holder)
     this.#serve(limit)
   }
 
-  #tellWaits(holder: string): void {
-    this.#context.waits(
-      holder,
-      [...(this.#places.get(holder)?.values() ?? [])].some((place) => !place.isHeld),
-    )
+  #count(holder: string, change: 1 | -1): void {
+    const count = (this.#waiting.get(holder) ?? 0) + change
+    if (count > 0) this.#waiting.set(holder, count)
+    else this.#waiting.delete(holder)
   }
+
+  #tellWaits(holder: string): void {
+    this.#context.waits(holder, this.#waiting.has(holder))
+  }
+}
+
+function tooMany(name: string): string {
+  return `limit("${name}") was asked for while ${maxPlaces.toLocaleString('en')} places of this run were held or waited for. Ask for fewer at once.`
 }
 
 function anotherRule(name: string, known: LimitRule, wanted: LimitRule): string {

@@ -109,6 +109,7 @@ export class RunTree {
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
     if (++this.#created > this.#ceilings.runs) return this.#exceed(run, 'runs')
+    if (this.runs.size > this.#ceilings.unfinished) return this.#exceed(run, 'unfinished')
     if (run.options.startTimeoutMs !== undefined) this.#setTimer(run, 'start', run.options.startTimeoutMs)
     this.#queue.add(run)
   }

@@ -223,6 +223,16 @@ test('below too many levels a call fails and names the option', () => {
   expect(tree.runs.has('c')).toBe(false)
 })
 
+test('a call beyond the ceiling of runs that have not ended fails, and another passes once one has', () => {
+  const { call, tree, cancel } = drive({ width: 1, ceilings: { unfinished: 2 } })
+  call('a')
+  call('b')
+  expect(call('c')).toContain('settle c failed')
+  cancel('b')
+  call('d')
+  expect([...tree.runs.keys()]).toEqual(['a', 'd'])
+})
+
 test('at the ceiling of workers a call waits while one of them can end, and fails when all of them wait for calls', () => {
   const { call, running, ended } = drive({ width: 8, ceilings: { alive: 2 } })
   call('a')

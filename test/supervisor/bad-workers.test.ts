@@ -1,0 +1,150 @@
+/**
+ * A worker that breaks the rules, on purpose or by a bug, is contained to its own run: real processes that speak the protocol by
+ * hand, beside well-behaved ones of the same supervisor. `BAD_WORKERS=whole` floods with as much as `npm run fuzz` does.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openEngine } from '../../src/client/open-engine.ts'
+import type { Engine } from '../../src/core/engine.ts'
+import { createProcessEngine } from '../../src/engines/process/process-engine.ts'
+import type { RootRun, Settlement } from '../../src/client/local.ts'
+import type { TaskOptions } from '../../src/core/options.ts'
+import { resolveOptions } from '../../src/core/resolve-options.ts'
+import { encode } from '../../src/core/values/encode.ts'
+import { openHost } from '../conformance/host.ts'
+import { processesWith } from '../fixtures/process/lab.ts'
+
+const workerFile = fileURLToPath(new URL('../fixtures/bad-workers/worker.mjs', import.meta.url))
+const isWhole = process.env['BAD_WORKERS'] === 'whole'
+const MiB = 1024 * 1024
+
+type Host = Awaited<ReturnType<typeof openHost>>
+
+let base: string
+let host: Host
+/** A well-behaved run that lives beside all bad ones. */
+let neighbour: RootRun
+
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), 'cowait-bad-'))
+  const open = async (name: string): Promise<Engine> => {
+    const directory = join(base, name)
+    mkdirSync(directory, { mode: 0o700 })
+    const owner = `bad${process.pid}`
+    return name === 'bad' ? createProcessEngine({ owner, directory, workerFile }) : await openEngine('process', { owner, directory })
+  }
+  host = await openHost({ name: 'process', isolated: true, options: { engine: 'process', openEngine: open } }, { concurrency: 6 })
+  neighbour = host.start('calls:slow', { ms: 3_600_000 })
+  await host.event('running', (event) => event.run === neighbour.id)
+})
+
+afterAll(async () => {
+  neighbour.cancel({ code: 'TASK_CANCELLED', message: 'it was unhurt' })
+  expect(await neighbour.settled).toMatchObject({ status: 'cancelled', error: { message: expect.stringContaining('it was unhurt') } })
+  await host[Symbol.asyncDispose]()
+  expect(processesWith(base)).toEqual([])
+  rmSync(base, { recursive: true })
+})
+
+interface Story {
+  readonly settlement: Settlement
+  /** How many runs of others ended well meanwhile. */
+  readonly others: number
+}
+
+/** Lets a bad worker loose; others come and go beside it. */
+async function play(behaviour: string, options: TaskOptions = {}): Promise<Story> {
+  let isOver = false
+  const bad = host.supervisor
+    .run({
+      task: { module: 'tasks/calls', export: 'echo' },
+      name: behaviour,
+      input: encode({ other: neighbour.id }),
+      options: resolveOptions({ engine: 'bad', grace: '1s', ...options }, 'test'),
+    })
+    .settled.finally(() => (isOver = true))
+  let others = 0
+  do {
+    expect(await host.output('calls:echo', { value: others })).toBe(others)
+    others++
+  } while (!isOver)
+  return { settlement: await bad, others }
+}
+
+/** What the memory of the supervisor grows by while `work` goes on, at most; what it tells is not kept meanwhile. */
+async function growth(work: () => Promise<void>): Promise<number> {
+  const memory = (): number => process.memoryUsage().heapUsed + process.memoryUsage().external
+  const before = memory()
+  let most = before
+  const watch = setInterval(() => {
+    most = Math.max(most, memory())
+    host.events.length = 0
+  }, 5)
+  await work()
+  clearInterval(watch)
+  return most - before
+}
+
+describe.each([
+  ['answers-before-it-is-asked', /spoke of run whatever/],
+  ['runs-before-it-greets', /"progress" before "hello"/],
+  ['greets-twice', /"hello" twice/],
+  ['speaks-another-protocol', /speaks protocol 99, this supervisor speaks 1/],
+  ['speaks-http', /Expected a frame.*HTTP\/1\.1/],
+  ['acts-as-client', /"list", which is for clients/],
+  ['answers-for-another', /spoke of run slow-/],
+  ['calls-as-another', /spoke of run slow-/],
+  ['talks-to-another', /spoke of run slow-\w+, which it has not called/],
+  ['watches-another', /spoke of run slow-\w+, which it has not called/],
+  ['answers-twice', /answered twice/],
+  ['answers-with-less-than-it-said', /announced with 900 bytes, and its frame has 2/],
+  ['answers-with-more-than-it-said', /announced with 10 bytes and has at least 100/],
+  ['never-ends-its-line', /longer than 4194304 bytes/],
+])('a worker that %s', { concurrent: true }, (behaviour, fault) => {
+  test('fails its own run with a ProtocolError that names the fault, and no other', async () => {
+    const { settlement } = await play(behaviour)
+    expect(settlement).toMatchObject({ status: 'failed', error: { code: 'PROTOCOL', message: expect.stringMatching(fault) } })
+  })
+})
+
+describe('a worker', { concurrent: true }, () => {
+  test('that says nothing ends with its start time-out', async () => {
+    const { settlement } = await play('says-nothing', { startTimeout: '2s' })
+    expect(settlement).toMatchObject({
+      status: 'failed',
+      error: { code: 'TASK_TIMEOUT', message: expect.stringContaining('did not start within') },
+    })
+  })
+
+  test('that leaves inside of a frame is lost, and its end is told', async () => {
+    const { settlement } = await play('leaves-in-a-frame')
+    expect(settlement).toMatchObject({ status: 'failed', error: { code: 'TASK_LOST', message: expect.stringContaining('SIGKILL') } })
+  })
+
+  test('that cancels a run of others cancels nothing', async () => {
+    const { settlement } = await play('cancels-another')
+    expect(settlement.status).toBe('done')
+  })
+})
+
+describe('a worker that floods', () => {
+  test.each([
+    ['floods-the-log', isWhole ? 1_000 : 20],
+    ['floods-with-calls', isWhole ? 1_000_000 : 3_000],
+    ['floods-with-methods', isWhole ? 1_000_000 : 20_000],
+    ['floods-with-limits', isWhole ? 1_000_000 : 5_000],
+    ['floods-with-names-of-limits', isWhole ? 1_000_000 : 5_000],
+    ['floods-with-watches', isWhole ? 1_000_000 : 20_000],
+    ['floods-with-progress', isWhole ? 1_000_000 : 20_000],
+  ])('%s hurts nobody else, in bounded memory', { timeout: isWhole ? 600_000 : 90_000 }, async (behaviour, count) => {
+    let story: Story | undefined
+    const grown = await growth(async () => void (story = await play(`${behaviour}-${count}`)))
+    if (isWhole)
+      console.log(`${behaviour} ${count}: ${story!.settlement.status}, ${story!.others} others, ${Math.round(grown / MiB)} MiB at most`)
+    expect(story!.others).toBeGreaterThan(0)
+    expect(grown).toBeLessThan(1_000 * MiB)
+  })
+})
