@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../src/core/events.ts'
-import { callersOf, expectedOf, isHost, type Cell } from './matrix.ts'
+import { callersOf, expectedOf, isHost, type Cell, type Expected } from './matrix.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const program = join(repository, 'dist/cli.js')
 /** Leaf and siblings, and the two above them. */
 const STANDING = 3
 const GONE_MS = 10_000
-const START_MS = 40_000
+const START_MS = 120_000
 
 /** A copy of the fixture with nothing around it, and the folder of every cell's private files. */
 export class ControlProject implements Disposable {
@@ -31,21 +31,32 @@ export class ControlProject implements Disposable {
   }
 }
 
-/** What is wrong with a cell's outcome; empty if nothing is. */
-export async function play(cell: Cell, project: ControlProject, megabytes: number): Promise<string[]> {
+export interface Outcome {
+  /** Empty if all is as it must be. */
+  readonly wrong: readonly string[]
+  /** From the death until nothing is left. */
+  readonly goneMs: number
+  /** What the caller of the dead one got, or the command line if that was nobody. */
+  readonly told: string | undefined
+}
+
+export async function play(cell: Cell, project: ControlProject, megabytes: number): Promise<Outcome> {
   const host = new CellHost(cell, project, megabytes)
   const wrong: string[] = []
+  let goneMs = Number.NaN
   try {
     if (isHost(cell.who)) await host.strike(cell)
     if (cell.how === 'removed') await host.remove(cell.who)
     const exit = await within(host.ended, START_MS)
     const endedAt = performance.now()
+    await within(host.heard, GONE_MS)
     if (exit === undefined) wrong.push(`did not end within ${START_MS} ms`)
     const left = await host.leftovers(endedAt + GONE_MS)
+    goneMs = performance.now() - (host.diedAt ?? endedAt)
     if (left.length > 0) wrong.push(`left after ${GONE_MS} ms: ${left.join('; ')}`)
     const expected = expectedOf(cell)
     if (exit !== undefined && exit !== expected.exit) wrong.push(`exit ${exit}, expected ${expected.exit}`)
-    if (expected.cause) wrong.push(...host.untold(expected.cause, callersOf(cell.who)))
+    if (expected.error) wrong.push(...host.untold(expected.error, callersOf(cell.who)))
     if (expected.hasLastWords && !host.lines.includes('last words 19')) wrong.push('the last words were lost')
   } catch (error) {
     wrong.push((error as Error).message)
@@ -53,14 +64,18 @@ export async function play(cell: Cell, project: ControlProject, megabytes: numbe
     await host.end()
   }
   if (wrong.length > 0) wrong.push(`stdout and stderr:\n${host.stdout.slice(-3_000)}\n${host.stderr.slice(-3_000)}`)
-  return wrong
+  return { wrong, goneMs, told: host.told(callersOf(cell.who)[0]) }
 }
 
 class CellHost {
   readonly child: ChildProcess
   readonly ended: Promise<number | string>
+  /** All that it and its workers said has been read. */
+  readonly heard: Promise<unknown>
   stdout = ''
   stderr = ''
+  /** When the one who dies did: as seen from here. */
+  diedAt: number | undefined
   readonly #folder: string
   readonly #engine: Cell['engine']
   readonly #owners = new Set<string>()
@@ -78,7 +93,8 @@ class CellHost {
       attempts: 2,
       megabytes,
     })
-    const args = cell.who === 'script' ? ['script.mjs', input] : [program, 'run', 'tree.mjs:root', ...flagsOf(cell), ...inputsOf(input)]
+    const args =
+      cell.who === 'script' ? ['script.mjs', input] : [program, 'run', 'tree.mjs:root', ...flagsOf(cell, engine), ...inputsOf(input)]
     this.child = spawn(process.execPath, [...(cell.how === 'oom' && cell.who === 'script' ? ['--max-old-space-size=64'] : []), ...args], {
       cwd: root,
       env: { ...ownEnvironment(), TMPDIR: this.#folder, COWAIT_ENGINE: engine },
@@ -89,9 +105,11 @@ class CellHost {
       this.child[stream]!.setEncoding('utf8').on('data', (text: string) => {
         this[stream] += text
         this.#noteOwners()
+        if (/last words 19|"type":"cancelling"/.test(text)) this.diedAt = performance.now()
         for (const resolve of this.#onText.splice(0)) resolve()
       })
     }
+    this.heard = once(this.child, 'close')
     this.ended = once(this.child, 'exit').then(([code, signal]) => {
       this.#isOver = true
       for (const resolve of this.#onText.splice(0)) resolve()
@@ -119,6 +137,7 @@ class CellHost {
     const isThere = during === 'start' ? () => stands() >= 1 : () => stands() >= STANDING + (during === 'awaiting' ? 1 : 0)
     await this.#until(isThere)
     if (how === 'timeout') return
+    this.diedAt = performance.now()
     if (how.startsWith('SIG')) process.kill(this.child.pid!, how)
     else this.child.stdin!.write(how)
   }
@@ -141,17 +160,23 @@ class CellHost {
     }
   }
 
-  /** Callers that were not told of the cause: each prints what it caught, the command line says it last. */
-  untold(cause: RegExp, callers: readonly string[]): string[] {
-    const settled = this.events.findLast((event) => event.type === 'settled')
-    const last = settled?.type === 'settled' ? JSON.stringify(settled.error) : undefined
-    const told = callers.map((caller) => {
-      const log = this.events.find((event) => event.type === 'log' && event.run.startsWith(caller) && event.text.startsWith('caught '))
-      return [caller, log?.type === 'log' ? log.text : undefined] as const
+  /** Callers that were not told of the cause. The nearest one gets the code. */
+  untold({ code, cause }: NonNullable<Expected['error']>, callers: readonly string[]): string[] {
+    return [...callers, undefined].flatMap((caller, index) => {
+      const text = this.told(caller)
+      const isTold = text !== undefined && cause.test(text) && (index > 0 || text.includes(`"code":"${code}"`))
+      return isTold ? [] : [`${caller ?? 'the command line'} was told ${text}, not ${code} with ${cause}`]
     })
-    return [...told, ['the command line', last] as const]
-      .filter(([, text]) => text === undefined || !cause.test(text))
-      .map(([caller, text]) => `${caller} was told ${text}, not ${cause}`)
+  }
+
+  /** Each caller prints what it caught, the command line says it last. */
+  told(caller: string | undefined): string | undefined {
+    if (caller === undefined) {
+      const settled = this.events.findLast((event) => event.type === 'settled')
+      return settled?.type === 'settled' ? JSON.stringify(settled.error) : undefined
+    }
+    const log = this.events.find((event) => event.type === 'log' && event.run.startsWith(caller) && event.text.startsWith('caught '))
+    return log?.type === 'log' ? log.text.slice('caught '.length) : undefined
   }
 
   async end(): Promise<void> {
@@ -208,13 +233,14 @@ function idsOf(list: readonly string[], label: string): string[] {
   return ids.split('\n').filter((id) => id !== '')
 }
 
-function flagsOf({ how, during, who }: Pick<Cell, 'how' | 'during' | 'who'>): string[] {
+function flagsOf({ how, during, who }: Omit<Cell, 'engine' | 'beside'>, engine: Cell['engine']): string[] {
   return [
     '--ndjson',
     '--no-record',
     '--grace',
     '1s',
-    ...(how === 'timeout' ? ['--timeout', '6s'] : []),
+    // Long enough for the tree to stand.
+    ...(how === 'timeout' ? ['--timeout', engine === 'docker' ? '25s' : '6s'] : []),
     ...(who === 'root' && how === 'oom' ? ['--memory', '96m'] : []),
     ...(who === 'root' && during === 'retrying' ? ['--retry', '1'] : []),
     ...(who === 'root' && during === 'start' ? ['-e', `DIE_AT_IMPORT=${how}`] : []),

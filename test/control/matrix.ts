@@ -1,11 +1,13 @@
 /** The kill matrix as data: who dies, how, while it does what, beside whom, on which engine; and what must come of it. */
 
-export type EngineName = 'process' | 'docker'
-type Who = 'cli' | 'script' | 'root' | 'middle' | 'leaf'
-type How = (typeof hows)[number]
+import type { ErrorCode } from '../../src/core/events.ts'
 
-const whos = ['cli', 'script', 'root', 'middle', 'leaf'] as const
-const hows = [
+export type EngineName = 'process' | 'docker'
+export type Who = 'cli' | 'script' | 'root' | 'middle' | 'leaf'
+export type How = (typeof hows)[number]
+
+export const whos = ['cli', 'script', 'root', 'middle', 'leaf'] as const
+export const hows = [
   'SIGINT',
   'SIGTERM',
   'SIGHUP',
@@ -19,8 +21,8 @@ const hows = [
   'timeout',
   'removed',
 ] as const
-const durings = ['idle', 'awaiting', 'busy', 'stubborn', 'subprocess', 'start', 'result', 'finally', 'retrying'] as const
-const besides = ['idle', 'busy', 'stubborn', 'subprocess'] as const
+export const durings = ['idle', 'awaiting', 'busy', 'stubborn', 'subprocess', 'start', 'result', 'finally', 'retrying'] as const
+export const besides = ['idle', 'busy', 'stubborn', 'subprocess'] as const
 
 export interface Cell {
   readonly engine: EngineName
@@ -34,11 +36,11 @@ export interface Cell {
 
 type Signal = 'SIGKILL' | 'SIGABRT'
 
-interface Expected {
+export interface Expected {
   /** The exit code of the command line or script; a signal where that ends it. */
   readonly exit: number | Signal
-  /** How every caller above the dead one is told; absent where nobody is left to be told. */
-  readonly cause?: RegExp
+  /** What every caller above the dead one gets; absent where nobody is left to be told. */
+  readonly error?: { readonly code: ErrorCode; readonly cause: RegExp }
   readonly hasLastWords: boolean
 }
 
@@ -79,9 +81,11 @@ export function expectedOf({ who, how, during }: Cell): Expected {
   if (who === 'cli') return { exit: how === 'SIGKILL' ? 'SIGKILL' : exitCodes[how]!, hasLastWords: false }
   if (who === 'script') return { exit: exitOfScript(how), hasLastWords: false }
   const isThrown = how === 'rejection' || how === 'overflow'
-  const exitOfRoot = !isThrown ? 3 : during === 'start' ? 2 : 1
+  // A rejection while a module loads keeps it from nothing; it fails the run all the same.
+  const code = !isThrown ? 'TASK_LOST' : how === 'overflow' && during === 'start' ? 'TASK_NOT_LOADED' : 'TASK_FAILED'
+  const exitOfRoot = { TASK_LOST: 3, TASK_NOT_LOADED: 2, TASK_FAILED: 1 }[code]
   // A root that does not catch what became of its child has failed itself.
-  return { exit: who === 'root' ? exitOfRoot : 1, cause: causes[how], hasLastWords: true }
+  return { exit: who === 'root' ? exitOfRoot : 1, error: { code, cause: causes[how] }, hasLastWords: true }
 }
 
 function exitOfScript(how: How): number | Signal {
@@ -93,28 +97,23 @@ function exitOfScript(how: How): number | Signal {
 
 /** Cells in which every possible pair of values occurs at least once, per engine. The same ones each time. */
 export function pairwise(engine: EngineName): Cell[] {
-  const open = new Map<string, Cell>()
-  const all: Cell[] = []
-  for (const who of whos)
-    for (const how of hows)
-      for (const during of durings)
-        for (const beside of besides) {
-          const cell: Cell = { engine, who, how, during, beside }
-          if (!isPossible(cell)) continue
-          all.push(cell)
-          for (const pair of pairsOf(cell)) if (!open.has(pair)) open.set(pair, cell)
-        }
+  let all = allOf(engine).map((cell) => ({ cell, pairs: pairsOf(cell) }))
+  const open = new Set(all.flatMap(({ pairs }) => pairs))
   const chosen: Cell[] = []
   while (open.size > 0) {
-    const best = all.reduce((a, b) => (gain(b, open) > gain(a, open) ? b : a))
-    chosen.push(best)
-    for (const pair of pairsOf(best)) open.delete(pair)
+    const best = all.reduce((a, b) => (b.pairs.length > a.pairs.length ? b : a))
+    chosen.push(best.cell)
+    for (const pair of best.pairs) open.delete(pair)
+    all = all.map(({ cell, pairs }) => ({ cell, pairs: pairs.filter((pair) => open.has(pair)) })).filter(({ pairs }) => pairs.length > 0)
   }
   return chosen
 }
 
-function gain(cell: Cell, open: ReadonlyMap<string, Cell>): number {
-  return pairsOf(cell).filter((pair) => open.has(pair)).length
+function allOf(engine: EngineName): Cell[] {
+  const cells = whos.flatMap((who) =>
+    hows.flatMap((how) => durings.flatMap((during) => besides.map((beside): Cell => ({ engine, who, how, during, beside })))),
+  )
+  return cells.filter(isPossible)
 }
 
 function pairsOf({ who, how, during, beside }: Cell): string[] {

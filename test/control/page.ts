@@ -1,0 +1,118 @@
+/** docs/failure-semantics.md, from the matrix and what came of it. */
+import {
+  besides,
+  callersOf,
+  durings,
+  expectedOf,
+  hows,
+  nameOf,
+  pairwise,
+  whos,
+  type Cell,
+  type EngineName,
+  type How,
+  type Who,
+} from './matrix.ts'
+import type { Outcomes } from './outcomes.ts'
+
+const engines = ['process', 'docker'] as const satisfies EngineName[]
+
+const whoWords: Record<Who, string> = {
+  cli: 'the command line',
+  script: 'a script that calls tasks',
+  root: 'the root',
+  middle: 'its child',
+  leaf: 'its grandchild',
+}
+
+const howWords: Record<How, string> = {
+  SIGINT: 'SIGINT (Ctrl-C)',
+  SIGTERM: 'SIGTERM',
+  SIGHUP: 'SIGHUP (the terminal closes)',
+  SIGKILL: '`kill -9`',
+  exit0: '`process.exit(0)`',
+  exit7: '`process.exit(7)`',
+  abort: '`process.abort()`',
+  rejection: 'a rejection that nobody handles',
+  overflow: 'a stack overflow',
+  oom: 'running out of memory',
+  timeout: '`--timeout`',
+  removed: '`docker rm -f`',
+}
+
+export function failurePage(outcomes: Outcomes): string {
+  const cells = engines.flatMap(pairwise)
+  const rows = whos.flatMap((who) =>
+    hows.flatMap((how) =>
+      row(
+        cells.filter((cell) => cell.who === who && cell.how === how),
+        outcomes,
+      ),
+    ),
+  )
+  const counts = engines.map((engine) => cells.filter((cell) => cell.engine === engine && outcomes[nameOf(cell)]).length)
+  return `# Who dies, and what happens
+
+A tree of runs stands: a root, its child, its grandchild, and beside each of the first two a sibling. Then one of them dies, or the command line or script
+that started the tree. Whoever it is, and whatever it was doing: within 10 s **nothing is left** (no process, container, network, volume,
+socket or file; looked for from outside, in \`/proc\`, at the Docker daemon and on disk), every caller that still waits **gets an error that
+names the cause**, the exit code is the one below, and the **last lines** that the dead one printed are there.
+
+\`npm run test:kill\` plays this and writes this page: ${counts[0]} cells on processes, ${counts[1]} on containers. Each cell is one way to die, while the one
+who dies does something, beside siblings that do something else; every pair of these occurs on each engine. Every run of the tests plays a
+selection. The cells are data, in [test/control/matrix.ts](../test/control/matrix.ts).
+
+- While it is doing: ${durings.map((during) => duringWords[during]).join(', ')}.
+- Its siblings: ${besides.map((beside) => duringWords[beside]).join(', ')}.
+
+## The table
+
+The last two columns are from the blow until nothing is left any more: the slowest of the cells played there, three at a time on two busy
+cores. The time in which the struck one dies is in it (a script that runs out of memory needs a while), and so is the grace, 1 s.
+
+| who dies | of what | its caller gets | exit code | processes | containers |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+
+A child that fails fails its caller, unless that one catches it: the trees above let it pass, hence their exit code 1. The exit code of a
+script is the script's own affair.
+
+## How it holds
+
+- What a task starts lives in its worker and dies with it: subprocesses, and their children that have left the process group. On macOS a
+  subprocess that leaves the group of its worker is found no more.
+- A guard beside the workers ends them when the supervisor's end of its pipe closes: that is what \`kill -9\` of the command line comes to.
+- What a killed supervisor left at the Docker engine is found by its labels and removed, by the guard and again by the next start of any supervisor.
+- A worker that does not end within its grace is killed. A worker is alive as long as its process is: a loop that never awaits is not taken
+  for a death.
+`
+}
+
+const duringWords: Record<Cell['during'], string> = {
+  idle: 'awaiting a timer',
+  awaiting: 'awaiting a child',
+  busy: 'computing in a loop',
+  stubborn: 'ignoring SIGTERM',
+  subprocess: 'running a subprocess, with a grandchild that has left the process group',
+  start: 'loading its module',
+  result: 'returning 100 MB',
+  finally: 'in a `finally` block',
+  retrying: 'being retried',
+}
+
+function row(cells: readonly Cell[], outcomes: Outcomes): string[] {
+  const [first] = cells
+  if (!first) return []
+  const { who, how } = first
+  const told = [...new Set(cells.flatMap((cell) => outcomes[nameOf(cell)]?.told ?? []))].sort()
+  const exits = [...new Set(cells.map((cell) => String(expectedOf(cell).exit)))].sort()
+  const error = callersOf(who).length === 0 && who !== 'root' ? '(nobody is left)' : told.join('<br>')
+  return [
+    `| ${[whoWords[who], howWords[how], error, exits.join(' or '), ...engines.map((engine) => slowest(cells, engine, outcomes))].join(' | ')} |`,
+  ]
+}
+
+function slowest(cells: readonly Cell[], engine: EngineName, outcomes: Outcomes): string {
+  const seconds = cells.flatMap((cell) => (cell.engine === engine ? (outcomes[nameOf(cell)]?.seconds ?? []) : []))
+  return seconds.length === 0 ? '' : `${Math.max(...seconds).toFixed(1)} s`
+}
