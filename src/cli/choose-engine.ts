@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { openEngine } from '../client/open-engine.ts'
 
 /** How long Docker may take to answer before a run that did not ask for it goes on without. */
 const ANSWER_MS = 3_000
@@ -23,9 +22,10 @@ export async function chooseEngine(
   const name = asked.find(Boolean)
   if (name !== undefined) return { name, isByItself: false }
   if (!mayHaveDocker(env)) return { name: 'process', isByItself: true, notice: 'There is no Docker here: running in processes.' }
-  const problem = await dockerProblem(settings)
-  if (problem === undefined) return { name: 'docker', isByItself: true, notice: 'Docker answers: running in containers.' }
-  return { name: 'process', isByItself: true, notice: `Docker does not answer (${problem}): running in processes.` }
+  const { probeDocker } = await import('../engines/docker/probe-docker.ts')
+  const answer = await probeDocker({ settings, env, timeoutMs: ANSWER_MS })
+  if (answer.ok) return { name: 'docker', isByItself: true, notice: 'Docker answers: running in containers.' }
+  return { name: 'process', isByItself: true, notice: `Docker does not answer (${answer.reason.split('\n', 1)[0]}): running in processes.` }
 }
 
 /** Cheap: where there is nothing to ask, no client is loaded. */
@@ -39,28 +39,4 @@ function mayHaveDocker(env: NodeJS.ProcessEnv): boolean {
     join(home, '.docker/contexts'),
   ]
   return places.some((place) => existsSync(place))
-}
-
-async function dockerProblem(settings: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const opening = openEngine('docker', { owner: 'probe', directory: '', settings })
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ANSWER_MS)
-  })
-  try {
-    const engine = await Promise.race([opening, late])
-    if (!engine) {
-      void opening.then(
-        (slow) => slow.close(),
-        () => undefined,
-      )
-      return `no answer within ${ANSWER_MS / 1_000} s`
-    }
-    await engine.close()
-    return undefined
-  } catch (error) {
-    return (error as Error).message.split('\n', 1)[0]
-  } finally {
-    clearTimeout(timer)
-  }
 }

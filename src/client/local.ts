@@ -72,7 +72,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   const id = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(id)
   // The process engine's own guard does this for it.
-  const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory, sweepCommand())
+  const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory, sweepCommand(options))
   const supervisor = new Supervisor({
     id,
     engine: options.engine,
@@ -122,8 +122,15 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   }
 }
 
-function sweepCommand(): string[] {
-  return [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json']
+/** Looks where the runs are: by the settings, which nobody else knows, as by the variables, which the command has anyway. */
+function sweepCommand({ engine, engineSettings: { host, context } = {} }: LocalOptions): string[] {
+  const command = [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json']
+  if (engine !== 'docker' || (host === undefined && context === undefined)) return command
+  return ['env', `DOCKER_HOST=${text(host)}`, `DOCKER_CONTEXT=${host === undefined ? text(context) : ''}`, ...command]
+}
+
+function text(setting: unknown): string {
+  return typeof setting === 'string' ? setting : ''
 }
 
 /** The host's own code as the owner of root runs. */

@@ -79,6 +79,9 @@ const capabilities: Capabilities = {
 /** A daemon under load takes its time. */
 const autoRemoveMs = 2000
 
+/** Where many supervisors start at once, a network without a container may be about to get one. */
+const youngMs = 60_000
+
 /** How long a worker has that lost its supervisor. */
 const orphanGraceSeconds = 2
 
@@ -103,7 +106,7 @@ export async function createDockerEngine({
   if (prepare && parsed.network === undefined) network.ensure(signal).catch(() => {})
   try {
     const info = await client.call<ApiInfo>('GET', '/info', { signal })
-    return new Docker({ owner, runtimeDirectory, settings: parsed, client, network, info, env })
+    return new Docker({ owner, runtimeDirectory, settings: parsed, client, network, prepare, info, env })
   } catch (error) {
     await network.release().catch(() => {})
     client.close()
@@ -117,6 +120,7 @@ interface Parts {
   readonly settings: DockerSettings
   readonly client: DockerClient
   readonly network: IsolatedNetwork
+  readonly prepare: boolean
   readonly info: ApiInfo
   readonly env: NodeJS.ProcessEnv
 }
@@ -141,6 +145,7 @@ class Docker implements DockerEngine {
   readonly #environment: StartEnvironment
   readonly #events: EventStream
   readonly #network: IsolatedNetwork
+  readonly #isBusy: boolean
   readonly #width: StartWidth
   readonly #deliveries = new Map<string, CodeDelivery>()
   /** By the engine's id and by the worker's. */
@@ -148,7 +153,7 @@ class Docker implements DockerEngine {
   readonly #workers = new Map<WorkerId, Container>()
   readonly #starting = new Map<WorkerId, Promise<unknown>>()
 
-  constructor({ owner, runtimeDirectory, settings, client, network, info, env }: Parts) {
+  constructor({ owner, runtimeDirectory, settings, client, network, prepare, info, env }: Parts) {
     this.#owner = owner
     this.#client = client
     this.#settings = settings
@@ -161,6 +166,7 @@ class Docker implements DockerEngine {
       this.#containers.get(event.container)?.hear(event)
     })
     this.#network = network
+    this.#isBusy = prepare
     this.#width = new StartWidth(startWidth(info.NCPU))
     this.#environment = {
       client,
@@ -280,7 +286,7 @@ class Docker implements DockerEngine {
   async sweep(options?: { readonly kept?: boolean }): Promise<number> {
     try {
       const workers = await sweep(this.#client, options)
-      await this.#network.sweep()
+      await this.#network.sweep(this.#isBusy ? youngMs : 0)
       return workers
     } catch (error) {
       throw connectionError(error, this.#client.endpoint)

@@ -21,9 +21,6 @@ import { SharedWork } from '../shared-work.ts'
 
 export const isolatedNetwork = 'cowait-isolated'
 
-/** What is younger may belong to a supervisor that has it, but no container in it yet. */
-const sweepAfterMs = 60_000
-
 /** How long an answer under way may take when everything ends. */
 const settleMs = 5000
 
@@ -59,10 +56,13 @@ export class IsolatedNetwork {
     await Promise.all((await this.#list()).map(({ Id }) => (wait ? this.#removeUnused(Id) : this.#askToRemove(Id))))
   }
 
-  /** Removes what supervisors left that were killed: whoever still needs it makes it anew (see `forget`). */
-  async sweep(): Promise<void> {
+  /**
+   * Removes what supervisors left that were killed, above an age: whoever still needs it makes it anew (see `forget`), but that costs a
+   * start.
+   */
+  async sweep(aboveMs = 0): Promise<void> {
     for (const { Id, Created } of await this.#list()) {
-      if (Id !== this.#id && Date.now() - Date.parse(Created) > sweepAfterMs) await this.#removeUnused(Id)
+      if (Id !== this.#id && Date.now() - Date.parse(Created) >= aboveMs) await this.#removeUnused(Id)
     }
   }
 

@@ -44,7 +44,7 @@ describeDocker('an engine that breaks', () => {
     next.send('exit', 4)
     expect(await next.worker.exited).toEqual({ how: 'exited', code: 4 })
     await rig.engine.remove(next.worker.id, 0)
-    await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}')).toBe('')
+    await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}'), { timeout: 20_000 }).toBe('')
   }, 120_000)
 
   it('with a full disk: the start fails with the cause, and works when there is room', async () => {
@@ -67,7 +67,7 @@ describeDocker('an engine that breaks', () => {
     expect(error?.message).toBe("The engine's disk is full.")
     expect(error?.hint).toMatch(/docker system prune/)
     rmSync(filler)
-    await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}')).toBe('')
+    await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}'), { timeout: 20_000 }).toBe('')
     expect(await rig.start().then((told) => told.tell('ready'))).toBe('yes')
   }, 120_000)
 })
@@ -118,11 +118,11 @@ describeDocker('no engine to speak to', () => {
       )
       expect(asked).toEqual(['/_ping', '/version', '/v1.90/info'])
       await expect(open(at(mute))).rejects.toThrow(/does not answer/)
-      expect(await probeDocker({ host: at(mute), timeoutMs: 200 })).toMatchObject({
+      expect(await probeDocker({ settings: { host: at(mute) }, timeoutMs: 200 })).toMatchObject({
         ok: false,
         reason: expect.stringMatching(/does not answer/),
       })
-      expect(await probeDocker({ host: 'nonsense' })).toMatchObject({ ok: false })
+      expect(await probeDocker({ settings: { host: 'nonsense' } })).toMatchObject({ ok: false })
     } finally {
       web.close()
       old.close()

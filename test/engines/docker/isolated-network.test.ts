@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeDocker, Rig } from './rig.ts'
+import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
+import { describeDocker, makeProject, Rig } from './rig.ts'
 import { SecondDaemon } from './second-daemon.ts'
 
 describeDocker('the network of the workers', () => {
@@ -76,6 +77,18 @@ describeDocker('the network of the workers', () => {
     expect(await Promise.all(told.map((one) => one.tell('ready')))).toEqual(told.map(() => 'yes'))
     await Promise.all(rigs.map((rig) => rig[Symbol.asyncDispose]()))
     await expect.poll(networks).toEqual([])
+  }, 60_000)
+
+  it('is swept where nobody is in it, except a young one by who is about to start workers', async () => {
+    await makeAnother()
+    const project = makeProject()
+    const shared = { owner: 'test-busy', runtimeDirectory: project.runtimeDirectory, settings: { host: daemon.host, network: 'none' } }
+    await using busy = Rig.around(project, await createDockerEngine({ ...shared, prepare: true }), 'test-busy')
+    await busy.engine.sweep()
+    expect(await networks()).toHaveLength(1)
+    await using idle = await open()
+    await idle.engine.sweep()
+    expect(await networks()).toEqual([])
   }, 60_000)
 
   it('is not one that somebody else made by that name', async () => {
