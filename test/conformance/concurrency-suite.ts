@@ -171,7 +171,7 @@ export function concurrency(engine: ConformanceEngine): void {
   describe(`shield: shield, on engine ${engine.name}`, () => {
     test('calls in the finally block of a cancelled task need it, and get through with it', async () => {
       await using host = await openHost(engine)
-      const run = host.start('concurrency:shields')
+      const run = host.start('concurrency:shields', {}, { grace: '60s' })
       await host.event('running', (event) => event.run === run.id)
       run.cancel({ code: 'TASK_CANCELLED', message: 'enough' })
       expect((await run.settled).status).toBe('cancelled')

@@ -44,7 +44,7 @@ export class Anchor {
     const job = await this.#job?.catch(() => undefined)
     if (!job) return
     await this.#client
-      .call('DELETE', `${this.#jobs}/${job.name}`, { query: { propagationPolicy: 'Background' } })
+      .call('DELETE', `${this.#jobs}/${job.name}`, { query: { propagationPolicy: 'Background' }, patienceMs: 3000 })
       .catch((error: unknown) => {
         if (!isMissing(error)) throw error
       })

@@ -23,7 +23,7 @@ export interface CallOptions {
 
 const defaultPatienceMs = 10_000
 /** An API server that says nothing at all for so long is taken for gone. */
-const silenceMs = 30_000
+const silenceMs = 15_000
 const firstRetryMs = 100
 const longestRetryMs = 2000
 /** Over TLS each one costs a handshake. */

@@ -62,7 +62,11 @@ export async function forward(client: ApiClient, pod: string, port: number, sign
         end(error.message)
       })
       socket.on('close', (code) => {
-        reject(signal.aborted ? (signal.reason as Error) : new Error('the stream was closed before it opened'))
+        reject(
+          signal.aborted
+            ? (signal.reason as Error)
+            : Object.assign(new Error('the stream was closed before it opened'), { code: 'ECONNRESET' }),
+        )
         end(`the stream was closed (${code})`)
       })
     })

@@ -3,6 +3,7 @@
  * does not answer for too long.
  */
 import { randomBytes, createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, isPassing } from './api-error.ts'
 import type { ConnectTurns } from './connect-turns.ts'
@@ -28,8 +29,15 @@ const beatMs = 4000
 const silenceMs = 12_000
 /** As long as the pod waits, and what a returning API server needs besides. */
 const reconnectMs = 8000
+/** Between two tries to connect again. */
+const againMs = 150
+/** So long an API server may fail before a start is given up. */
+const failingMs = 30_000
 /** For the pod to answer on a stream that opened. */
 const answerMs = 10_000
+
+/** The stream opened, and at its other end nobody listened yet. */
+class NobodyThere extends Error {}
 
 export class Link {
   /** SHA-256 of the token with which connections begin, hex. */
@@ -68,15 +76,24 @@ export class Link {
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
+    let failingSince = Infinity
     for (;;) {
-      await this.#options.turns.wait(this.#options.pod, signal)
+      // A pod that was there before is there still, or gone.
+      if (this.#isReady) await pause(againMs, undefined, { signal })
+      else await this.#options.turns.wait(this.#options.pod, signal)
       try {
         return await this.#attempt(signal)
       } catch (error) {
         signal.throwIfAborted()
+        if (error instanceof NobodyThere) {
+          failingSince = Infinity
+          continue
+        }
         // 400: the pod has no node yet. 404: it is gone, which the watch tells with its cause.
-        const mayComeYet = isPassing(error) || !(error instanceof ApiError) || error.status === 400 || error.status === 404
-        if (!mayComeYet) throw error
+        const mayPass = isPassing(error) || (error instanceof ApiError && (error.status === 400 || error.status === 404))
+        failingSince = Math.min(failingSince, Date.now())
+        const isAwaited = error instanceof ApiError && error.status === 400
+        if (!mayPass || (!isAwaited && Date.now() - failingSince > failingMs)) throw error
       }
     }
   }
@@ -97,7 +114,7 @@ export class Link {
         signal.removeEventListener('abort', stop)
         if (!hasAnswered) {
           this.session.detach()
-          return reject(signal.aborted ? (signal.reason as Error) : new Error(why))
+          return reject(signal.aborted ? (signal.reason as Error) : new NobodyThere(why))
         }
         if (this.#stream !== stream) return
         this.session.detach()

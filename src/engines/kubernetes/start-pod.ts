@@ -106,7 +106,7 @@ async function createAndConnect(
     await create(client, pods, { ...body, metadata: { ...(body as { metadata: object }).metadata, name } })
     signal.throwIfAborted()
     await link.open(AbortSignal.any([signal, failed.signal]))
-    turns.leave(path)
+    turns.arrive(path)
     pod.onPod = () => {}
     report({ phase: 'booting' })
     const { program } = archive.layout
