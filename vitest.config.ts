@@ -30,6 +30,7 @@ export default defineConfig({
         test: {
           name: 'kubernetes',
           include: kubernetes,
+          setupFiles: ['test/setup/kubernetes-account.ts'],
           testTimeout: 120_000,
           exclude: notTests,
           maxWorkers: 1,
