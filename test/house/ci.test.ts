@@ -49,6 +49,15 @@ test('sums the tests of both versions of Node', async () => {
   expect(await ending(start())).toEqual({ line: '7 passed, 0 failed', code: 0 })
 })
 
+test('runs the tests of Kubernetes where the project has them', async () => {
+  await mkdir(join(project, 'scripts/test-cluster'))
+  await writeFile(join(project, 'scripts/test-cluster/build.sh'), '')
+  await writeFile(join(project, 'vitest.config.ts'), "name: 'kubernetes'")
+  await script('bin/npm', `case "$*" in cit) ${reporting(5, 0)} ;; 'run test:kubernetes') ${reporting(4, 1)} ;; esac`)
+  for (const tool of ['etcd', 'containerd', 'curl', 'setpriv']) await script(`bin/${tool}`, 'exit 0')
+  expect(await ending(start())).toEqual({ line: '11 passed, 1 failed', code: 1 })
+})
+
 test('fails with a failing test', async () => {
   await script('bin/npx', reporting(1, 1))
   expect(await ending(start())).toEqual({ line: '6 passed, 1 failed', code: 1 })

@@ -1,0 +1,3 @@
+module cowait.test/pause
+
+go 1.24
