@@ -6,7 +6,7 @@
  *   --check      exit code 1 if a goal is missed
  *
  * Prints a Markdown table and writes bench/results.json. A case is a file of bench/cases that exports `name`, `goal` (the
- * ratio not to exceed), `floor` and `subject`, and may export `rounds`, `warmUps`, `unit`, `open`, `close` and
+ * ratio not to exceed), `floor` and `subject`, and may export `least` (see compare.mjs), `rounds`, `warmUps`, `unit`, `open`, `close` and
  * `without`, which says why it cannot be measured here.
  */
 import { readdirSync, writeFileSync } from 'node:fs'

@@ -1,9 +1,10 @@
-const HEAD = ['benchmark', 'floor', 'subject', 'ratio', 'middle half', 'goal', '']
+const HEAD = ['benchmark', 'floor', 'raw Node', 'subject', 'ratio', 'middle half', 'goal', '']
 
 export function markdown(results) {
-  const rows = results.map(({ name, unit, floor, subject, ratio, low, high, goal }) => [
+  const rows = results.map(({ name, unit, floor, least, leastRatio, subject, ratio, low, high, goal }) => [
     name,
     `${floor.toFixed(1)} ${unit}`,
+    least === undefined ? '' : `${least.toFixed(1)} ${unit} (${leastRatio.toFixed(2)})`,
     `${subject.toFixed(1)} ${unit}`,
     ratio.toFixed(2),
     `${low.toFixed(2)} to ${high.toFixed(2)}`,

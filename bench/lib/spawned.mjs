@@ -8,9 +8,10 @@ export const root = join(import.meta.dirname, '../..')
 export function command(argv, { cwd = root, env = {} } = {}) {
   return async () => {
     const started = performance.now()
-    const child = spawn(argv[0], argv.slice(1), { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(argv[0], argv.slice(1), { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
-    child.stderr.setEncoding('utf8').on('data', (text) => (printed += text))
+    child.stdout.resume()
+    child.stderr.setEncoding('utf8').on('data', (text) => (printed = (printed + text).slice(-10_000)))
     const [code, signal] = await once(child, 'close')
     const ms = performance.now() - started
     if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${signal ?? `exit code ${code}`}.\n${printed}`)

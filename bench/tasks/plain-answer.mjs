@@ -1,0 +1,3 @@
+import { answerOf } from './plain-runtime.mjs'
+
+export const answer = () => answerOf(42)
