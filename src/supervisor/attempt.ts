@@ -9,6 +9,7 @@ import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
 import { CutFrameError } from '../protocol/frames.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type Up } from '../protocol/messages.ts'
+import type { OutputItem } from '../protocol/output.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import { bounded } from './bounded.ts'
@@ -157,7 +158,7 @@ export class Attempt implements Owner {
   }
 
   async #serve(worker: Worker): Promise<void> {
-    this.#printed = new Printed(worker.output, (item) => this.#emit({ type: 'log', attempt: this.#run.attempt, ...item }))
+    this.#printed = new Printed(worker.output, (item) => this.#emit(lineOf(this.#run.attempt, item)))
     const channel = this.#openChannel(worker)
     const first = await Promise.race([this.#answer, worker.exited, channel.closed])
     if (!this.#outcome)
@@ -333,4 +334,9 @@ export class Attempt implements Owner {
     if (!hasAborted || !this.#printed!.ranOutOfHeap) return exit
     return { ...exit, how: 'out-of-memory', detail: exit.detail ?? 'JavaScript heap out of memory' }
   }
+}
+
+function lineOf(attempt: number, item: Extract<OutputItem, { text: string }>): Extract<PlainEvent, { type: 'log' }> {
+  const { level, stream, text, fields, more } = item
+  return fields || more ? { ...item, type: 'log', attempt } : { type: 'log', attempt, level, stream, text }
 }

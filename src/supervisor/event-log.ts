@@ -24,7 +24,17 @@ export class EventLog {
     const seq = this.#numbers.get(run.id) ?? 0
     this.#numbers.set(run.id, seq + 1)
     if (event.type === 'removed') this.#numbers.delete(run.id)
-    const whole = { ...event, run: run.id, seq, at: this.#clock() } as RunEvent
+    const place = { run: run.id, seq, at: this.#clock() }
+    const whole = event.type === 'log' ? logEvent(event, place) : ({ ...event, ...place } as RunEvent)
     for (const listener of this.#listeners) listener(whole)
   }
+}
+
+/** Field by field: lines come by the hundred thousand, and a spread of each is most of what the supervisor does for them. */
+function logEvent(
+  { attempt, level, stream, text, fields, more }: Extract<PlainEvent, { type: 'log' }>,
+  { run, seq, at }: Pick<RunEvent, 'run' | 'seq' | 'at'>,
+): RunEvent {
+  const event = { type: 'log' as const, attempt, level, stream, text, run, seq, at }
+  return fields || more ? { ...event, ...(fields && { fields }), ...(more && { more }) } : event
 }
