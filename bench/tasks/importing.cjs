@@ -1,4 +1,3 @@
-process.stdin.once('data', async () => {
-  const { answer } = await import('./plain-answer.mjs')
-  process.stdout.write(String(answer()))
+process.stdin.once('data', () => {
+  void import('./plain-answer.mjs').then(({ answer }) => process.stdout.write(String(answer())))
 })
