@@ -7,7 +7,8 @@ export function startError(run: RunRecord, cause: unknown): { error: ErrorSummar
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const code = error instanceof UsageError ? 'USAGE' : 'ENGINE'
   const isOurs = error instanceof EngineError || error instanceof UsageError
-  const message = `${run.id} could not start: ${error.message}`
+  const hint = error instanceof EngineError && error.hint && !error.message.includes(error.hint) ? ` ${error.hint}` : ''
+  const message = `${run.id} could not start: ${error.message}${hint}`
   const summary: ErrorSummary = {
     code,
     name: error.name,

@@ -94,8 +94,11 @@ async function createAndConnect(
   report({ phase: 'creating' })
   const failed = new AbortController()
   let isOver = false
+  let told: string | undefined
   pod.onPod = (state) => {
-    tell(state, report)
+    const now = stateOf(state)
+    if (now && now.detail !== told) report(now)
+    told = now?.detail ?? told
     if (isRunning(state)) turns.wake(path)
     if (tries < overtakenTries && isOvertaken(state)) isOver = true
     const problem = isOver ? new EngineError('overtaken') : startProblem(state, about)
@@ -114,6 +117,7 @@ async function createAndConnect(
     return pod.worker
   } catch (error) {
     turns.leave(path)
+    pod.onPod = () => {}
     pod.expectRemoval()
     link.close()
     await removePod(client, path, 0)
@@ -132,11 +136,12 @@ async function create(client: ApiClient, pods: string, body: object): Promise<vo
   })
 }
 
-function tell(pod: Pod, report: Report): void {
+/** What a pod that does not run yet waits for. */
+function stateOf(pod: Pod): StartPhase | undefined {
   const waits = unscheduled(pod)
-  if (waits !== undefined) return report({ phase: 'waiting', detail: waits })
+  if (waits !== undefined) return { phase: 'waiting', detail: waits }
   const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting
-  if (waiting?.reason === 'ContainerCreating') report({ phase: 'creating', detail: `on node ${pod.spec?.nodeName ?? '?'}` })
+  return waiting?.reason === 'ContainerCreating' ? { phase: 'creating', detail: `on node ${pod.spec?.nodeName ?? '?'}` } : undefined
 }
 
 /** Idempotent. With a grace of 0 the cluster forgets it at once, and ends what still runs. */

@@ -79,6 +79,10 @@ export async function openWay() {
       isHeld = true
       for (const socket of sockets) socket.pause()
     },
+    release: (): void => {
+      isHeld = false
+      for (const socket of sockets) socket.resume()
+    },
     [Symbol.dispose]: (): void => {
       server.close()
       cut()

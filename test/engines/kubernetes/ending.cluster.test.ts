@@ -54,7 +54,7 @@ describe.runIf(await hasKubernetes())('when the supervisor or the way to it goes
   test('a network that is cut in silence leaves nothing in the cluster, and the run is lost', async () => {
     using way = await openWay()
     let owner = ''
-    const host = await openHost({
+    await using host = await openHost({
       name: 'kubernetes',
       isolated: true,
       options: { engine: 'kubernetes', openEngine: async () => await way.open(owner) },
@@ -65,8 +65,7 @@ describe.runIf(await hasKubernetes())('when the supervisor or the way to it goes
     expect(await ownedBy(owner)).toHaveLength(2)
     way.hold()
     await expect.poll(async () => await ownedBy(owner), { timeout: sweptMs, interval: 500 }).toEqual([])
-    way.close()
+    way.release()
     expect(await settled).toMatchObject({ status: 'failed', error: { code: 'TASK_LOST' } })
-    await host.supervisor.close()
   })
 })

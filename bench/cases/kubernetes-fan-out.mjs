@@ -1,0 +1,26 @@
+/** Fifty calls of a script at once, against as many pods at the same width. */
+import { availableParallelism } from 'node:os'
+import { gate } from '../lib/raw-docker.mjs'
+import { callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
+import { answer } from '../tasks/answer.mjs'
+
+const calls = 50
+
+export const name = 'kubernetes-fan-out'
+export const goal = 1.25
+export const rounds = 3
+export const warmUps = 1
+export const without = withoutKubernetes
+
+export async function floor() {
+  const alive = gate(Math.max(4, availableParallelism() * 4))
+  const started = performance.now()
+  await Promise.all(Array.from({ length: calls }, () => alive(() => callPod())))
+  return performance.now() - started
+}
+
+export async function subject() {
+  const started = performance.now()
+  await Promise.all(Array.from({ length: calls }, () => answer.with({ engine: 'kubernetes' })()))
+  return performance.now() - started
+}

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
+import { ApiError } from '../../../src/engines/kubernetes/api-error.ts'
+import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void
+
+const open: (() => void)[] = []
+afterEach(() => {
+  for (const close of open.splice(0)) close()
+})
+
+/** Something that speaks as an API server in trouble does: each request gets the next answer. */
+async function serve(...answers: Answer[]) {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    const answer = answers.shift()
+    if (answer) answer(response, request)
+    else response.writeHead(200).flushHeaders()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const cluster = { name: 'c', server: new URL(`http://127.0.0.1:${port}/prefix`), insecure: false, namespace: 'n', user: {}, from: 'test' }
+  const client = new ApiClient(cluster, {})
+  open.push(() => {
+    client.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { asked, client }
+}
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
+  (response) =>
+    void response.writeHead(status, headers).end(JSON.stringify(body))
+
+const broken: Answer = (response) => void response.socket?.destroy()
+
+test('a busy server is asked again when it says so, one that comes back as well', async () => {
+  const { client, asked } = await serve(
+    json(429, { message: 'slow down' }, { 'retry-after': '1' }),
+    broken,
+    json(503, { message: 'starting' }),
+    json(200, { fine: true }),
+  )
+  const from = Date.now()
+  expect(await client.call('GET', '/api')).toEqual({ fine: true })
+  expect(Date.now() - from).toBeGreaterThan(700)
+  expect(asked).toEqual(Array.from({ length: 4 }, () => 'GET /prefix/api'))
+})
+
+test('what cannot pass is not asked again, and patience ends', async () => {
+  const busy = Array.from({ length: 50 }, () => json(503, { message: 'starting' }))
+  const { client, asked } = await serve(json(403, { reason: 'Forbidden', message: 'no' }), ...busy)
+  await expect(client.call('GET', '/api')).rejects.toMatchObject({ status: 403, reason: 'Forbidden', message: 'no' })
+  expect(asked).toHaveLength(1)
+  await expect(client.call('GET', '/api', { patienceMs: 500 })).rejects.toBeInstanceOf(ApiError)
+})
+
+test('a wait for a busy server can be given up', async () => {
+  const { client } = await serve(json(429, {}, { 'retry-after': '30' }))
+  const stop = new AbortController()
+  const asking = client.call('GET', '/api', { signal: stop.signal, patienceMs: 60_000 })
+  setTimeout(() => stop.abort(new Error('enough')), 50)
+  await expect(asking).rejects.toThrow()
+})
+
+const pod = (name: string, resourceVersion: string): object => ({ metadata: { name, resourceVersion } })
+const event = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`
+
+function watchWith(client: ApiClient): { told: string[]; watch: PodWatch } {
+  const told: string[] = []
+  const watch = new PodWatch({
+    client,
+    path: '/pods',
+    labelSelector: 'l',
+    onPod: ({ metadata }) => told.push(`+${metadata.name}`),
+    onDeleted: ({ metadata }) => told.push(`-${metadata.name}`),
+  })
+  open.push(() => void watch.close())
+  return { told, watch }
+}
+
+test('a watch goes on where it was broken off, in the middle of a line too', async () => {
+  const { client, asked } = await serve(
+    json(200, { metadata: { resourceVersion: '5' }, items: [pod('a', '4')] }),
+    (response) => {
+      response.write(event('ADDED', pod('b', '6')) + event('BOOKMARK', pod('', '9')) + '{"type":"ADD')
+      setTimeout(() => response.socket?.destroy(), 20)
+    },
+    (response) => void response.write(event('DELETED', pod('a', '10'))),
+  )
+  const { told, watch } = watchWith(client)
+  await watch.open()
+  await expect.poll(() => told).toEqual(['+a', '+b', '-a'])
+  const versions = asked.map((one) => /resourceVersion=(\d+)/.exec(one)?.[1])
+  expect(versions).toEqual([undefined, '5', '9'])
+})
+
+test('a version that the server has forgotten: a new list tells what was missed', async () => {
+  const { client, asked } = await serve(
+    json(200, { metadata: { resourceVersion: '5' }, items: [pod('a', '4'), pod('b', '5')] }),
+    (response) => void response.end(event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' })),
+    json(200, { metadata: { resourceVersion: '90' }, items: [pod('b', '5'), pod('c', '80')] }),
+    (response) => void response.write(event('DELETED', pod('c', '91'))),
+  )
+  const { told, watch } = watchWith(client)
+  await watch.open()
+  await expect.poll(() => told).toEqual(['+a', '+b', '-a', '+b', '+c', '-c'])
+  expect(asked.filter((one) => one.includes('watch=true')).map((one) => /resourceVersion=(\d+)/.exec(one)?.[1])).toEqual(['5', '90'])
+})
