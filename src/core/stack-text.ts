@@ -4,10 +4,25 @@ import { fileURLToPath } from 'node:url'
 const ownFolder = fileURLToPath(import.meta.url).replace(/(.*[\\/](?:dist|src)[\\/]).*/s, '$1')
 const ownUrl = import.meta.url.replace(/(.*\/(?:dist|src)\/).*/s, '$1')
 
+/** Where the code was brought to a place of its own, and not run beside the user's files. */
+const isDelivered = ownUrl.startsWith('file:///cowait/')
+
 /** The frames of a stack, one a line. */
 export function userFrames(stack: string): string[] {
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isInside(line))
-  return frames.map((line) => line.replace(/at (async )?<anonymous> \((.*)\)$/, (_, how = '', place) => `at ${how}${place}`))
+  const named = frames.map((line) => line.replace(/at (async )?<anonymous> \((.*)\)$/, (_, how = '', place) => `at ${how}${place}`))
+  return isDelivered ? named.map(deliveredFrame) : named
+}
+
+/**
+ * Source maps lead from a tree to the user's file some folders above it. Delivered code has none above: they end at the root of the file
+ * system, and what stands there is relative to the project.
+ */
+export function deliveredFrame(line: string): string {
+  return line.replace(
+    /(at (?:async )?|\()(?:file:\/\/)?\/(?!(?:cowait|node_modules|usr|opt|tmp|home|root|var|proc)\/)(?=[^()]*:\d+:\d+\)?$)/,
+    '$1',
+  )
 }
 
 function isInside(line: string): boolean {

@@ -351,7 +351,7 @@ export function language(engine: ConformanceEngine): void {
 /** Without what differs from run to run, and from folder to folder. */
 function readable(text: string): string {
   const ids = text.replaceAll(/(fail\d)-[a-z\d]{8}/g, '$1-ID')
-  const places = ids.replaceAll(/\(?(?:file:\/\/)?\/[^\s()]*?(tasks\/\w+\.ts):\d+:\d+\)?/g, '$1')
+  const places = ids.replaceAll(/\(?(?:file:\/\/)?(?:\/[^\s()]*?)?\b(tasks\/\w+\.ts):\d+:\d+\)?/g, '$1')
   // Where a test runs the engine in its own process two copies of this package meet, and each leaves out its own frames only.
   return places.replaceAll(/\n +at [^\n]*\/(?:src\/worker|dist)\/[^\n]*?(?=( \{)?(?:\n|$))/g, '')
 }
