@@ -29,7 +29,7 @@ export async function chooseEngine(
 }
 
 /** Cheap: where there is nothing to ask, no client is loaded. */
-function mayHaveDocker(env: NodeJS.ProcessEnv): boolean {
+export function mayHaveDocker(env: NodeJS.ProcessEnv): boolean {
   if (env['DOCKER_HOST'] || env['DOCKER_CONTEXT']) return true
   const home = homedir()
   const places = [

@@ -36,7 +36,10 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     if (record && event.type === 'created' && event.parent === null) recorder ??= Recorder.open(event.run, record)
     recorder?.event(event)
   })
-  const run = supervisor.run(plan)
+  const onItems = async (items: Encoded): Promise<void> => {
+    for (const item of toPlainJson(items) as unknown[]) await view.item(item)
+  }
+  const run = supervisor.run({ ...plan, onItems })
   io.stop.listen((signal, nth) => {
     if (nth === 1) {
       view.notice(`${saying[signal]}: cancelling ${run.id} and all that it called; once more kills`)

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { TaskOptions, Volume } from '../core/options.ts'
-import { readVariables } from './read-variables.ts'
+import { readVariables } from '../project/read-variables.ts'
 import type { RunFlags } from './run-flags.ts'
 
 /** The run's options as the command line gives them; units and ranges are checked where all options are. */

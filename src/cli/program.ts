@@ -55,7 +55,10 @@ function addRun({ program, io, done }: Place): void {
   const command = program
     .command('run')
     .summary('run a task and everything that it calls')
-    .description('Runs a task. Its result goes to stdout, everything for people to stderr.')
+    .description(
+      'Runs a task. Its result goes to stdout, everything for people to stderr. What a generator yields goes to stdout as it comes, each item a ' +
+        'line of JSON, before what it returns; --json collects the items.',
+    )
     .argument('[task]', 'a file, a path from the project root, or file:export')
     .helpOption(false)
     .option('-h, --help', 'print help; with a task: its inputs and what it returns')
@@ -133,11 +136,13 @@ function addProjectCommands({ program, io, done }: Place): void {
     const { check } = await import('./commands/check.ts')
     done(await check(flags, io))
   })
-  reader(
+  const showConfig = reader(
     'config',
     'show what the config comes to',
-    'Shows every setting with where it is from. The values of variables are not shown.',
-  ).action(async (flags: object) => {
+    "Shows every setting with where it is from: the project's config lies over the user's own, ~/.config/cowait/config.json, and that over " +
+      'the defaults. The values of variables are not shown.',
+  )
+  showConfig.option('-c, --cluster <name>', 'with this cluster chosen').action(async (flags: object) => {
     const { config } = await import('./commands/config.ts')
     done(await config(flags, io))
   })
@@ -165,7 +170,10 @@ function addRunCommands({ program, io, done }: Place): void {
   program
     .command('ps')
     .summary('show the runs that are alive')
-    .description('Shows the runs of this user that are alive, each below its caller.')
+    .description(
+      'Shows the runs of this user that are alive, each below its caller, with what their workers use; and the workers that were kept, or ' +
+        'left behind by a supervisor that is gone.',
+    )
     .option('--json', 'JSON on stdout')
     .action(async (flags: object) => {
       const { ps } = await import('./commands/ps.ts')
@@ -205,6 +213,31 @@ function addRunCommands({ program, io, done }: Place): void {
       done(await kill(runs, flags, io))
     })
   program
+    .command('rm')
+    .summary('remove what is left of runs')
+    .description('Removes workers that --keep-failed kept, and those whose supervisor is gone. What is alive goes only with --force.')
+    .argument('<run...>', 'an id, or the beginning of one')
+    .option('--force', 'kill what is alive, and do not ask whose it is')
+    .option('--json', 'the ids as JSON on stdout')
+    .action(async (runs: readonly string[], flags: object) => {
+      const { rm } = await import('./commands/rm.ts')
+      done(await rm(runs, flags, io))
+    })
+  program
+    .command('shell')
+    .summary('open a shell beside a worker')
+    .description(
+      'Opens a shell in the container of a run that is alive or was kept by --keep-failed. On the process engine: a shell of this host in ' +
+        "the worker's working directory, with its environment. With a command, runs that instead; its exit code is the answer.",
+    )
+    .argument('<run>', 'an id, the beginning of one, or latest')
+    .argument('[command...]', 'what to run instead of a shell')
+    .passThroughOptions()
+    .action(async (run: string, command: readonly string[]) => {
+      const { shell } = await import('./commands/shell.ts')
+      done(await shell(run, command, io))
+    })
+  program
     .command('report')
     .summary('make a page of a run')
     .description(
@@ -221,6 +254,7 @@ function addRunCommands({ program, io, done }: Place): void {
     .command('prune')
     .summary('remove what was left behind')
     .description('Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one.')
+    .option('--kept', 'also what --keep-failed kept')
     .option('--json', 'JSON on stdout')
     .action(async (flags: object) => {
       const { prune } = await import('./commands/prune.ts')
@@ -268,6 +302,7 @@ function addRunOptions(command: Command): void {
     .option('--timeout <time>', 'end the run after this long: 500ms, 30s, 5m')
     .option('--grace <time>', 'time from cancelling to killing (5s)')
     .option('--retry <times>', 'try a failed run again this many times')
+    .option('--keep-failed', 'keep the container of a run that failed: cowait shell looks inside, cowait rm removes it')
     .option('--concurrency <n>', 'workers at once (by cores and memory)')
 }
 

@@ -14,6 +14,7 @@ export interface RunFlags {
   readonly timeout?: string
   readonly grace?: string
   readonly retry?: string
+  readonly keepFailed?: boolean
   readonly concurrency?: string
   readonly json?: boolean
   readonly ndjson?: boolean

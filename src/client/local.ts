@@ -36,6 +36,8 @@ export interface LocalOptions {
   readonly concurrency?: number
   /** What the runs may grow to. */
   readonly limits?: Partial<Ceilings> | undefined
+  /** Workers that fail stay where the engine can keep them. */
+  readonly keepFailed?: boolean
   /** What a task's definition says, for calls by who does not know it: `external()`. */
   readonly describe?: (task: TaskRef) => Promise<RunOptions>
   /** For engines that have no name of their own: a test's. */
@@ -53,13 +55,22 @@ export interface RootRun {
   kill(): void
 }
 
+export interface RootRequest {
+  readonly task: TaskRef
+  readonly name: string
+  readonly input: Encoded
+  readonly options: RunOptions
+  /** Takes lists of what the run yields, in order; more come when it has resolved. Unread unless told. */
+  readonly onItems?: (items: Encoded) => Promise<void>
+}
+
 export interface LocalSupervisor {
   readonly id: string
   /** The private folder, with the control socket inside. */
   readonly directory: string
   /** Everything that happens from now on. */
   subscribe(listener: (event: RunEvent) => void): () => void
-  run(request: { task: TaskRef; name: string; input: Encoded; options: RunOptions }): RootRun
+  run(request: RootRequest): RootRun
   /** Serves a client on a stream. */
   connect(stream: Duplex): void
   /** Cancels what lives and waits until nothing is left; answers the names of workers that are left all the same. */
@@ -85,6 +96,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     ...(options.describe ? { describe: options.describe } : {}),
     ...(options.defaults ? { defaults: options.defaults } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.keepFailed ? { keepFailed: true } : {}),
   })
   const host = new Host()
   const { calls, route } = supervisor.attach(hostId, host)
@@ -97,9 +109,9 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     directory,
     subscribe: (listener) => supervisor.subscribe(listener),
     connect: (stream) => supervisor.connect(stream),
-    run({ task, name, input, options: runOptions }) {
+    run({ task, name, input, options: runOptions, onItems }) {
       const runId = createRunId(name)
-      const settled = host.expect(runId)
+      const settled = host.expect(runId, onItems)
       void calls.start(
         { client: hostId, parent: null },
         { child: runId, task, options: { ...runOptions, name: runOptions.name ?? name } },
@@ -137,8 +149,12 @@ function text(setting: unknown): string {
 class Host implements Owner {
   route: Route | undefined
   readonly #waiting = new Map<string, (settlement: Settlement) => void>()
+  readonly #readers = new Map<string, (items: Encoded) => Promise<void>>()
+  /** What is still being read of a run: it has ended for its reader when that is done. */
+  readonly #reading = new Map<string, Promise<void>>()
 
-  expect(id: string): Promise<Settlement> {
+  expect(id: string, onItems: ((items: Encoded) => Promise<void>) | undefined): Promise<Settlement> {
+    if (onItems) this.#readers.set(id, onItems)
     return new Promise((resolve) => this.#waiting.set(id, resolve))
   }
 
@@ -150,11 +166,25 @@ class Host implements Owner {
     void this.#deliver(run.id, settlement)
   }
 
-  /** Takes every item that a run yields; nobody reads them here. */
+  /** Takes every item that a run yields. */
   line(run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {
-    void value?.release()
-    if (frame.type !== 'items') return
-    this.route?.pass('caller', run, { type: 'want', run: hostId, child: run.id, call: frame.call, items: frame.count }, undefined)
+    const reader = this.#readers.get(run.id)
+    if (frame.type !== 'items' || !value || !reader) {
+      void value?.release()
+      if (frame.type === 'items') this.#want(run, frame)
+      return
+    }
+    const before = this.#reading.get(run.id) ?? Promise.resolve()
+    const read = before
+      .then(async () => {
+        await reader(await encodedOf(value))
+        this.#want(run, frame)
+      })
+      .finally(() => value.release())
+    this.#reading.set(
+      run.id,
+      read.catch(() => undefined),
+    )
   }
 
   mayRetry(): void {
@@ -165,7 +195,14 @@ class Host implements Owner {
     // The host sees everything among the events.
   }
 
+  #want(run: RunRecord, { call, count }: Extract<LineFrame, { type: 'items' }>): void {
+    this.route?.pass('caller', run, { type: 'want', run: hostId, child: run.id, call, items: count }, undefined)
+  }
+
   async #deliver(id: string, settlement: TreeSettlement): Promise<void> {
+    await this.#reading.get(id)
+    this.#reading.delete(id)
+    this.#readers.delete(id)
     const value = settlement.value && (await encodedOf(settlement.value))
     await settlement.value?.release()
     const resolve = this.#waiting.get(id)

@@ -3,10 +3,9 @@
  * It compiles the project, keeps the engine's rights and leaves when the script's side of the channel ends.
  */
 import { workerData, type MessagePort } from 'node:worker_threads'
-import { resolveOptions } from '../core/resolve-options.ts'
+import { chooseTarget } from '../project/choose-target.ts'
 import { compileProject, type CompiledTree } from '../project/compile-project.ts'
 import { definitionOptions } from '../project/definition-options.ts'
-import { loadConfig } from '../project/load-config.ts'
 import { findProject } from '../project/project.ts'
 import { openSupervisor } from './local.ts'
 import { PortStream } from './port-stream.ts'
@@ -20,24 +19,15 @@ export interface ThreadData {
 
 const { port, start, engine: wanted } = workerData as ThreadData
 const project = await findProject(start)
-const config = await loadConfig(project)
-const {
-  engine = 'process',
-  concurrency,
-  limits,
-  tasks: _tasks,
-  clusters: _clusters,
-  defaultCluster: _default,
-  envFile: _envFile,
-  ...defaults
-} = config
+const { engine = 'process', defaults, settings, concurrency, limits } = chooseTarget(project, undefined)
 let compiled: Promise<CompiledTree> | undefined
 const tree = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
 const supervisor = await openSupervisor({
   tree,
   describe: async (task) => await definitionOptions(await tree(), task),
   engine: wanted ?? engine,
-  defaults: resolveOptions(defaults, 'config'),
+  ...(wanted === undefined || wanted === engine ? { engineSettings: settings } : {}),
+  defaults,
   ...(concurrency === undefined ? {} : { concurrency }),
   limits,
 })

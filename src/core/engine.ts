@@ -85,7 +85,14 @@ export interface Worker {
   readonly output: AsyncIterable<Uint8Array>
   /** Settles when the worker's own process has ended; never rejects. */
   readonly exited: Promise<Exit>
-  stats?(): Promise<{ cpuSeconds: number; memoryBytes: number }>
+  stats?(): Promise<WorkerUsage>
+}
+
+/** What a worker uses, its subprocesses included. */
+export interface WorkerUsage {
+  /** Of processor time since its start. */
+  readonly cpuSeconds: number
+  readonly memoryBytes: number
 }
 
 export interface TerminalSize {
@@ -128,6 +135,8 @@ export interface WorkerInfo {
   readonly createdAt: number
   /** The worker itself has ended, or will; its container stays until it is removed. */
   readonly kept?: boolean
+  /** Its supervisor is known to be gone. */
+  readonly abandoned?: boolean
 }
 
 export interface Engine {
@@ -147,6 +156,8 @@ export interface Engine {
    * An engine without it has nothing to keep.
    */
   keep?(id: WorkerId): Promise<void>
+  /** What workers use now, whoever owns them; those that are not there are left out. An engine without it does not know. */
+  usage?(ids: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, WorkerUsage>>
   /** Makes a worker gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when nothing is left. */
   remove(id: WorkerId, graceMs: number): Promise<void>
   /**

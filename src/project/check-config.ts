@@ -72,12 +72,6 @@ export function checkConfig(written: unknown, file: string): CowaitConfig {
     if (!isRecord(cluster)) throw new UsageError(`${file}: clusters.${name} is ${show(cluster)}, but must be an object`)
     checkTarget(cluster, `${file}: clusters.${name}`, targetKeys)
   }
-  const chosen = config['defaultCluster']
-  if (typeof chosen === 'string' && !Object.hasOwn(clusters, chosen)) {
-    throw new UsageError(
-      `${file}: defaultCluster is ${show(chosen)}, and clusters has no such name.${didYouMean(chosen, Object.keys(clusters))}`,
-    )
-  }
   return config as CowaitConfig
 }
 

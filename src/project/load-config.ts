@@ -19,6 +19,14 @@ export async function loadConfig(place: ProjectPlace, file: string | undefined =
   return checkConfig(extname(file) === '.json' ? readJsonConfig(file, name) : await importConfig(place, file, name), name)
 }
 
+/** Loads the user's own config. What is a matter of one project has no place in it. */
+export function loadUserConfig(file: string): CowaitConfig {
+  const config = checkConfig(readJsonConfig(file, file), file)
+  for (const key of ['tasks', 'envFile'] as const)
+    if (config[key] !== undefined) throw new UsageError(`${file}: ${key} belongs into the config of a project`)
+  return config
+}
+
 function nameOf(place: ProjectPlace, file: string): string {
   const name = toSlashes(relative(place.root, file))
   return leadsOut(name) ? file : name

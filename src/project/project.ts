@@ -5,6 +5,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { CowaitConfig } from '../core/config-types.ts'
+import { checkDefaultCluster, mergeLayers, userLayer, type ConfigLayer } from './config-layers.ts'
 import { above, toSlashes } from './folders.ts'
 import { userFile } from './user-paths.ts'
 import { findWorkspaceRoot } from './workspace.ts'
@@ -21,7 +22,10 @@ export interface ProjectPlace {
 }
 
 export interface Project extends ProjectPlace {
+  /** All layers as one. */
   readonly config: CowaitConfig
+  /** What it was made of: the user's config, then the project's. */
+  readonly layers: readonly ConfigLayer[]
 }
 
 const CONFIG_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((ending) => `cowait.config.${ending}`)
@@ -31,10 +35,20 @@ const CONFIG_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((ending) => `cowait.
  * Throws a `UsageError` for a config that is wrong.
  */
 export async function findProject(start: string): Promise<Project> {
-  const place = await findPlace(start)
-  if (!place.configFile) return { ...place, config: {} }
-  const { loadConfig } = await import('./load-config.ts')
-  return { ...place, config: await loadConfig(place, place.configFile) }
+  return await projectWith(await findPlace(start))
+}
+
+/** A place with its config: what the place's file says over what the user's own says. */
+export async function projectWith(place: ProjectPlace): Promise<Project> {
+  const user = await userLayer()
+  const layers = user ? [user] : []
+  if (place.configFile) {
+    const { loadConfig } = await import('./load-config.ts')
+    layers.push({ file: place.configFile, config: await loadConfig(place, place.configFile) })
+  }
+  const config = mergeLayers(layers)
+  checkDefaultCluster(layers, config, place.root)
+  return { ...place, config, layers }
 }
 
 /** Finds a project without loading its config: nearest config, else nearest `package.json`, else the folder itself. */

@@ -15,6 +15,7 @@ import type { IncomingValue } from '../protocol/values.ts'
 import { bounded } from './bounded.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
 import { lostError } from './endings.ts'
+import { isWorthKeeping } from './keep-failed.ts'
 import { Printed } from './printed.ts'
 import type { LimitMessage } from './limits.ts'
 import type { Owner } from './owner.ts'
@@ -42,6 +43,8 @@ export interface AttemptContext {
   readonly engine: Engine
   readonly spool: Spool
   readonly leaseMs: number
+  /** What a failed worker leaves behind stays, for people to look at. */
+  readonly keepFailed: boolean
   /** The user's program as this engine's workers see it. */
   code(signal: AbortSignal): Promise<TreeRef>
   spec(run: RunRecord, code: TreeRef): WorkerSpec
@@ -77,6 +80,7 @@ export class Attempt implements Owner {
   #ping: NodeJS.Timeout | undefined
   #isGreeted = false
   #isAnswering = false
+  #isKept = false
   /** What is still printed by then is nobody's any more. */
   #isGone = false
 
@@ -142,7 +146,7 @@ export class Attempt implements Owner {
     try {
       this.#code = await this.#context.code(signal)
       signal.throwIfAborted()
-      const workerSpec = spec(this.#run, this.#code)
+      const workerSpec = { ...spec(this.#run, this.#code), ...(this.#context.keepFailed ? { keep: true } : {}) }
       engine.check(workerSpec)
       this.#emit({ type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id })
       const report = (phase: Extract<PlainEvent, { type: 'starting' }>['phase']): void =>
@@ -179,6 +183,7 @@ export class Attempt implements Owner {
 
   async #letLeave(worker: Worker, channel: Channel<Up | Both, Down | Both>, outcome: AttemptOutcome): Promise<void> {
     await this.#context.routed(this.#run)
+    await this.#keepFailed(worker, outcome)
     channel.send({ type: 'accepted', run: this.#run.id })
     this.#context.ended(this.#run, outcome)
     await bounded(worker.exited, leaveMs)
@@ -189,15 +194,27 @@ export class Attempt implements Owner {
   async #loseWorker(worker: Worker, channel: Channel<Up | Both, Down | Both>): Promise<void> {
     const hasLeft = await bounded(worker.exited, 0)
     if (this.#outcome && 'value' in this.#outcome) void this.#outcome.value.release()
+    if (hasLeft) await this.#keepFailed(worker, { type: 'lost', error: lostError(this.#run, await worker.exited, []), retryable: true })
     await this.#remove(worker, 0)
     await bounded(this.#printed!.ended, restMs)
     const fault = await channel.closed
+    const isBroken = fault instanceof ProtocolError && !(hasLeft && fault instanceof CutFrameError)
     const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? 'it closed its channel without an answer' }
-    const error =
-      fault instanceof ProtocolError && !(hasLeft && fault instanceof CutFrameError)
-        ? this.#protocolError(fault)
-        : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
-    this.#context.ended(this.#run, { type: 'lost', error, retryable: error.code !== 'PROTOCOL' })
+    const error = isBroken ? this.#protocolError(fault) : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
+    this.#context.ended(this.#run, { type: 'lost', error, retryable: !isBroken })
+  }
+
+  async #keepFailed(worker: Worker, outcome: AttemptOutcome): Promise<void> {
+    const { engine, keepFailed } = this.#context
+    if (!keepFailed || !engine.keep || !isWorthKeeping(this.#run, outcome)) return
+    const { id } = this.#run
+    try {
+      await engine.keep(worker.id)
+      this.#isKept = true
+      this.#emit({ type: 'notice', text: `Kept as it failed: "cowait shell ${id}" looks inside, "cowait rm ${id}" removes it.` })
+    } catch (error) {
+      this.#emit({ type: 'notice', text: (error as Error).message })
+    }
   }
 
   #openChannel(worker: Worker): Channel<Up | Both, Down | Both> {
@@ -304,6 +321,7 @@ export class Attempt implements Owner {
 
   /** A worker that cannot be made gone is told of, and found again by the next sweep; it must not hang its run. */
   async #remove(worker: Worker, graceMs: number): Promise<void> {
+    if (this.#isKept) return
     try {
       const isGone = await bounded(this.#context.engine.remove(worker.id, graceMs), graceMs + removeMs)
       if (!isGone) throw new Error(`it is not gone after ${removeMs / 1_000} s`)

@@ -10,6 +10,7 @@ import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
 import { realClock, type Clock } from '../core/clock.ts'
 import type { Engine } from '../core/engine.ts'
+import { UsageError } from '../core/errors.ts'
 import type { RunEvent, TaskRef } from '../core/events.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
 import type { RunOptions } from '../core/options.ts'
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   readonly limits?: Partial<Ceilings>
   /** What a task's definition says, for calls by who does not know it: `external()`. */
   readonly describe?: (task: TaskRef) => Promise<RunOptions>
+  /** Workers that fail stay where the engine can keep them, until they are removed by hand; other engines refuse to start. */
+  readonly keepFailed?: boolean
   readonly clock?: Clock
   /** Gives 0 to 1, for the jitter of retries. */
   readonly random?: () => number
@@ -177,7 +180,8 @@ export class Supervisor {
     for (const engine of engines) {
       if (!engine) continue
       // An engine that does not answer any more has nothing to tell; its runs were told as lost.
-      left.push(...(await engine.list({ owner: this.id }).catch(() => [])).map((worker) => worker.name))
+      const workers = await engine.list({ owner: this.id }).catch(() => [])
+      left.push(...workers.filter(({ kept }) => !kept).map((worker) => worker.name))
       await engine.close().catch(() => undefined)
     }
     await this.#spool.close()
@@ -246,6 +250,7 @@ export class Supervisor {
       engine,
       spool: this.#spool,
       leaseMs: engine.capabilities.lease ? 30_000 : 0,
+      keepFailed: this.#options.keepFailed ?? false,
       code: (signal) => abortable(this.#provide(open), signal),
       spec: (run, code) => workerSpec(run, code, this.id),
       emit: (run, event) => this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event),
@@ -284,6 +289,8 @@ export class Supervisor {
     const known = this.#engines.get(name)
     if (known) return known
     const opening = this.#options.openEngine(name).then((engine) => {
+      if (this.#options.keepFailed && !engine.keep)
+        throw new UsageError(`Engine ${name} has nothing to keep of a failed worker. Use an engine with containers: --engine docker.`)
       this.#sweeping.push(engine.sweep().catch(() => 0))
       return { engine }
     })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cowait, gone, descendants, Invocation, TestProject, type Ended } from './cowait.ts'
@@ -86,6 +86,33 @@ test('config shows where values are from and no value of a variable', async () =
   expect((await cowait(['cluster', 'ls'], { cwd: configured.root })).stdout).toBe('prod  docker\n')
 })
 
+test("config lays the project's file over the user's own, and names both", async () => {
+  using configured = new TestProject()
+  const home = join(configured.root, 'home')
+  mkdirSync(join(home, 'cowait'), { recursive: true })
+  configured.write(
+    'home/cowait/config.json',
+    '{ "timeout": "1m", "retry": 2, "clusters": { "lab": { "engine": "docker", "host": "ssh://lab" } } }',
+  )
+  configured.write('cowait.config.json', '{ "timeout": "5m", "clusters": { "lab": { "memory": "1g" } }, "defaultCluster": "lab" }')
+  const env = { XDG_CONFIG_HOME: home, COWAIT_ENGINE: '' }
+  const { stdout } = await cowait(['config', '--json'], { cwd: configured.root, env })
+  const settings = JSON.parse(stdout) as { key: string; value: unknown; from: string }[]
+  const of = (key: string): unknown => settings.find((one) => one.key === key)
+  expect(of('timeout')).toEqual({ key: 'timeout', value: '5m', from: realpathSync(join(configured.root, 'cowait.config.json')) })
+  expect(of('retry')).toEqual({ key: 'retry', value: 2, from: join(home, 'cowait/config.json') })
+  expect(of('engine')).toEqual({ key: 'engine', value: 'docker', from: 'cluster lab' })
+  expect(of('clusters.lab.memory')).toMatchObject({ value: '1g', from: expect.stringMatching(/cowait\.config\.json$/) as string })
+  expect(of('concurrency')).toMatchObject({ from: 'default: cores and memory' })
+  const clusters = await cowait(['cluster', 'ls'], { cwd: configured.root, env })
+  expect(clusters.stdout).toBe('lab (default)  docker  host=ssh://lab\n')
+  configured.write('home/cowait/config.json', '{ "tasks": ["x"] }')
+  expect(await cowait(['config'], { cwd: configured.root, env })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('tasks belongs into the config of a project') as string,
+  })
+})
+
 describe('a run that is alive', () => {
   test('is shown by ps as a tree and ended by kill with all below it', async () => {
     const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=1'], { cwd: project.root })
@@ -96,7 +123,13 @@ describe('a run that is alive', () => {
     const root = (JSON.parse((await run('ps', '--json')).stdout) as { id: string; parent: string | null; name: string }[]).findLast(
       (one) => one.parent === null && one.name === 'deep',
     )
-    expect((await run('kill', root?.id ?? '')).code).toBe(0)
+    const id = root?.id ?? ''
+    if (process.platform === 'linux') {
+      expect(root).toMatchObject({ cpuSeconds: expect.any(Number) as number, memoryBytes: expect.any(Number) as number })
+      expect(await run('shell', id, 'sh', '-c', 'pwd; exit 4')).toMatchObject({ code: 4, stdout: `${realpathSync(project.root)}\n` })
+    }
+    expect(await run('rm', id)).toMatchObject({ code: 2, stderr: expect.stringContaining('is alive') as string })
+    expect((await run('kill', id)).code).toBe(0)
     expect(await invocation.ended).toMatchObject({ code: 130 })
     expect(invocation.stderr).toContain('cowait kill')
     await gone(pids, 1_000)
@@ -144,7 +177,7 @@ describe('a run that is over', () => {
 })
 
 test('completion knows commands, options, choices and tasks', async () => {
-  expect((await run('complete', '--', 'r')).stdout).toBe('report\nrun\n')
+  expect((await run('complete', '--', 'r')).stdout).toBe('report\nrm\nrun\n')
   expect((await run('complete', '--', 'run', 'out')).stdout).toBe('outcomes\n')
   expect((await run('complete', '--', 'run', 'x', '--prog')).stdout).toBe('--progress\n')
   expect((await run('complete', '--', 'run', 'x', '--progress', '')).stdout).toBe('auto\nplain\ntree\n')

@@ -57,7 +57,7 @@ export class Invocation {
   ) {
     this.child = spawn(process.execPath, [program, ...args], {
       cwd,
-      env: { ...cleanEnvironment(), COWAIT_ENGINE: 'process', ...env },
+      env: { ...cleanEnvironment(), XDG_CONFIG_HOME: join(cwd, 'no-config'), COWAIT_ENGINE: 'process', ...env },
       stdio: [stdin, 'pipe', 'pipe'],
     })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take('stdout', text))

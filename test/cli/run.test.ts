@@ -58,6 +58,26 @@ describe('the result', () => {
     expect(events.findLastIndex(({ type }) => type === 'log')).toBeLessThan(events.findIndex(({ type }) => type === 'settled'))
   })
 
+  test('of a generator is a line of JSON for each item, then what it returns', async () => {
+    const items = [0, 1, 2].map((i) => ({ i, at: new Date(i).toISOString() }))
+    const { code, stdout } = await run('outcomes:streaming')
+    expect(code).toBe(0)
+    expect(stdout).toBe([...items, 3].map((line) => `${JSON.stringify(line)}\n`).join(''))
+    expect(JSON.parse((await run('outcomes:streaming', '--json')).stdout)).toMatchObject({ items, output: 3 })
+    const lines = (await run('outcomes:streaming', '--ndjson')).stdout.trimEnd().split('\n')
+    const told = lines.map((line) => JSON.parse(line) as { type: string; run: string; item?: unknown })
+    expect(told.flatMap(({ type, item }) => (type === 'item' ? [item] : []))).toEqual(items)
+  })
+
+  test('ends a generator whose reader leaves', async () => {
+    const invocation = new Invocation(['run', 'outcomes:streaming', '-i', 'n=100000000'], { cwd: project.root })
+    await new Promise((resolve) => invocation.child.stdout?.once('data', resolve))
+    const pids = descendants(invocation.child.pid ?? 0)
+    invocation.child.stdout?.destroy()
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+    await gone(pids, 2_000)
+  })
+
   test('is all there is with --quiet', async () => {
     expect(await run('outcomes:lines', '--quiet')).toMatchObject({ code: 0, stdout: '10\n', stderr: '' })
   })
@@ -116,6 +136,7 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['a variable that is not set', ['single', '-e', 'SURELY_NOT_SET'], 'SURELY_NOT_SET'],
     ['a malformed volume', ['single', '-v', 'here'], '-v here'],
     ['a malformed port', ['single', '-p', 'eighty'], '-p eighty'],
+    ['keeping what cannot be kept', ['single', '--keep-failed'], 'nothing to keep'],
     ['a concurrency of nothing', ['single', '--concurrency', '0'], '--concurrency 0'],
     ['two output modes', ['single', '--json', '--ndjson'], 'exclude each other'],
     ['a config that is not there', ['single', '--config', 'gone.json'], 'gone.json'],
@@ -128,7 +149,7 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
   })
 
   test('an unknown command', async () => {
-    const { code, stderr } = await cowait(['rum'], { cwd: project.root })
+    const { code, stderr } = await cowait(['rnu'], { cwd: project.root })
     expect(code).toBe(2)
     expect(stderr).toContain('Did you mean run?')
   })

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
+import { chooseTarget } from '../../project/choose-target.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { problemText } from '../../project/problem.ts'
 import { describeAll } from '../describe-all.ts'
 import { exitCodes } from '../exit-code.ts'
 import { count } from '../format.ts'
 import type { Io } from '../io.ts'
-import { chooseTarget, openProject } from '../open-project.ts'
+import { openProject } from '../open-project.ts'
 
 interface CheckFlags {
   readonly json?: boolean

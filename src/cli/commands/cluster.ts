@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
+import { chooseTarget } from '../../project/choose-target.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
-import { chooseTarget, openProject } from '../open-project.ts'
+import { openProject } from '../open-project.ts'
 import { columnsText } from '../table.ts'
 
 interface ClusterFlags {

@@ -1,27 +1,36 @@
-import { findLiving, pickRun } from '../control/living-runs.ts'
+import { UsageError } from '../../core/errors.ts'
+import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
+import { findWorkers, removeWorker, workersNamed, type KnownWorker } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
-/** Cancels runs with all that they called, and waits until they are gone. */
+/** Cancels runs with all that they called, and waits until they are gone; by its worker's label where its supervisor is gone. */
 export async function kill(
   ids: readonly string[],
   { now, json }: { readonly now?: boolean; readonly json?: boolean },
   io: Io,
 ): Promise<number> {
   await using living = await findLiving()
-  const runs = ids.map((id) => pickRun(id, living.runs))
-  const gone = runs.map(
-    (run) =>
-      new Promise<void>((resolve) => {
-        void run.client.closed.then(() => resolve())
-        run.client.follow((event) => {
-          if (event.run === run.id && event.type === 'removed') resolve()
-        })
-        run.client.cancel(run.id, { code: 'TASK_CANCELLED', message: 'cowait kill' }, now ?? false)
-      }),
+  const found = ids.map((id) => ({ id, run: findLivingRun(id, living.runs) }))
+  const workers = found.every(({ run }) => run) ? [] : await findWorkers(io)
+  const chosen = found.map(({ id, run }) => run ?? { id, workers: abandonedOnes(id, workers) })
+  const killed = await Promise.all(
+    chosen.map(async (one) => {
+      if ('client' in one) await cancelLiving(one, now ?? false)
+      else await Promise.all(one.workers.map((worker) => removeWorker(worker, 0)))
+      return 'client' in one ? one.id : (one.workers[0]?.name ?? one.id)
+    }),
   )
-  await Promise.all(gone)
-  if (json) io.stdout.write(`${JSON.stringify(runs.map((run) => run.id))}\n`)
-  else io.stderr.write(`${runs.map((run) => `${run.id} is gone\n`).join('')}`)
+  if (json) io.stdout.write(`${JSON.stringify(killed)}\n`)
+  else io.stderr.write(killed.map((id) => `${id} is gone\n`).join(''))
   return exitCodes.done
+}
+
+function abandonedOnes(wanted: string, workers: readonly KnownWorker[]): KnownWorker[] {
+  const found = workersNamed(wanted, workers)
+  const [first] = found
+  if (!first) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.`)
+  if (first.kept) throw new UsageError(`${first.name} has ended and was kept. Remove it with cowait rm ${first.name}`)
+  if (found.every(({ abandoned }) => abandoned)) return found
+  throw new UsageError(`The supervisor of ${first.name} does not answer here. If it is gone for good: cowait rm --force ${first.name}`)
 }

@@ -1,43 +1,38 @@
-import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { openEngine } from '../../client/open-engine.ts'
-import { createPrivateDirectory } from '../../client/runtime-directory.ts'
+import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
-const WORDS = { process: ['process', 'processes'], docker: ['container', 'containers'], kubernetes: ['pod', 'pods'] } as const
+const WORDS: Readonly<Record<string, readonly [one: string, more: string]>> = {
+  process: ['process', 'processes'],
+  docker: ['container', 'containers'],
+  kubernetes: ['pod', 'pods'],
+}
+
+interface PruneFlags {
+  readonly kept?: boolean
+  readonly json?: boolean
+}
 
 /** Removes what supervisors that are gone left behind, on every engine that answers; never what belongs to a living one. */
-export async function prune({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
+export async function prune({ kept, json }: PruneFlags, io: Io): Promise<number> {
   const swept: Record<string, number> = {}
-  for (const engine of ['process', 'docker', 'kubernetes'] as const) {
-    const workers = await sweep(engine)
-    if (workers !== undefined) swept[engine] = workers
+  for (const target of await engineTargets(io, { everywhere: true })) {
+    const workers = await sweep(target, kept ?? false)
+    if (workers !== undefined) swept[target.name] = (swept[target.name] ?? 0) + workers
   }
   if (json) io.stdout.write(`${JSON.stringify(swept)}\n`)
   else {
-    const parts = Object.entries(swept).map(
-      ([engine, workers]) => `${workers} ${WORDS[engine as keyof typeof WORDS][workers === 1 ? 0 : 1]}`,
-    )
+    const parts = Object.entries(swept).map(([engine, workers]) => `${workers} ${WORDS[engine]?.[workers === 1 ? 0 : 1] ?? 'workers'}`)
     io.stderr.write(`removed ${parts.join(', ')}\n`)
   }
   return exitCodes.done
 }
 
-async function sweep(name: keyof typeof WORDS): Promise<number | undefined> {
-  const owner = `s${randomBytes(6).toString('hex')}`
-  const directory = createPrivateDirectory(owner)
+async function sweep(target: EngineTarget, kept: boolean): Promise<number | undefined> {
   try {
-    const engine = await openEngine(name, { owner, directory })
-    try {
-      return await engine.sweep()
-    } finally {
-      await engine.close()
-    }
+    return await withEngine(target, (engine) => engine.sweep({ kept }))
   } catch (error) {
-    if (name === 'process') throw error
+    if (target.name === 'process') throw error
     return undefined
-  } finally {
-    await rm(directory, { recursive: true, force: true })
   }
 }

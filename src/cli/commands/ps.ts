@@ -1,28 +1,74 @@
 import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
+import { findWorkers, type KnownWorker } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
-import { formatTime } from '../format.ts'
+import { formatBytes, formatTime } from '../format.ts'
 import type { Io } from '../io.ts'
 import { columnsText } from '../table.ts'
 
-/** Shows the runs of this user that are alive, of all supervisors, each below its caller. */
+const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
+
+/**
+ * Shows the runs of this user that are alive, of all supervisors, each below its caller; and the workers that were kept, or left
+ * behind by a supervisor that is gone.
+ */
 export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
   await using living = await findLiving()
+  const workers = await findWorkers(io, { usage: true })
+  const byRun = new Map(workers.map((worker) => [worker.name, worker]))
+  const alive = new Set(living.runs.map(({ id }) => id))
+  const others = workers.filter((worker) => !alive.has(worker.name) && (worker.kept || worker.abandoned))
   const { stdout } = io
   if (json) {
-    const runs = living.runs.map(({ client: _, ...run }) => run)
-    stdout.write(`${JSON.stringify(runs, null, stdout.isTerminal ? 2 : undefined)}\n`)
+    const runs = living.runs.map(({ client: _, ...run }) => ({ ...run, ...byRun.get(run.id)?.usage }))
+    const left = others.map(({ id, name, target, createdAt, usage, kept }) => ({
+      id: name,
+      worker: id,
+      status: kept ? 'kept' : 'abandoned',
+      engine: target.name,
+      createdAt,
+      ...usage,
+    }))
+    stdout.write(`${JSON.stringify([...runs, ...left], null, stdout.isTerminal ? 2 : undefined)}\n`)
     return exitCodes.done
   }
   const now = Date.now()
-  const rows = living.runs.filter((run) => run.parent === null).flatMap((root) => rowsBelow(root, living.runs, '', now))
+  const rows = [
+    ...living.runs.filter((run) => run.parent === null).flatMap((root) => rowsBelow(root, living.runs, byRun, '', now)),
+    ...others.map((worker) => [
+      worker.name,
+      worker.kept ? 'kept' : 'abandoned',
+      formatTime(now - worker.createdAt),
+      worker.target.name,
+      ...used(worker),
+      '',
+    ]),
+  ]
   if (rows.length === 0) io.stderr.write('no run is alive\n')
-  else stdout.write(columnsText([['RUN', 'STATUS', 'AGE', 'ENGINE', 'TASK'], ...rows]))
+  else stdout.write(columnsText([HEAD, ...rows]))
   return exitCodes.done
 }
 
-function rowsBelow(run: RunListing, all: readonly RunListing[], indent: string, now: number): string[][] {
+function rowsBelow(
+  run: RunListing,
+  all: readonly RunListing[],
+  workers: ReadonlyMap<string, KnownWorker>,
+  indent: string,
+  now: number,
+): string[][] {
   const attempt = run.attempt > 1 ? ` (attempt ${run.attempt})` : ''
-  const row = [indent + run.id, run.status + attempt, formatTime(now - run.createdAt), run.engine, `${run.task.module}:${run.task.export}`]
-  return [row, ...all.filter((one) => one.parent === run.id).flatMap((child) => rowsBelow(child, all, `${indent}  `, now))]
+  const row = [
+    indent + run.id,
+    run.status + attempt,
+    formatTime(now - run.createdAt),
+    run.engine,
+    ...used(workers.get(run.id)),
+    `${run.task.module}:${run.task.export}`,
+  ]
+  return [row, ...all.filter((one) => one.parent === run.id).flatMap((child) => rowsBelow(child, all, workers, `${indent}  `, now))]
+}
+
+function used(worker: KnownWorker | undefined): [cpu: string, memory: string] {
+  if (!worker?.usage) return ['-', '-']
+  return [formatTime(worker.usage.cpuSeconds * 1_000), formatBytes(worker.usage.memoryBytes)]
 }

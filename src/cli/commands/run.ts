@@ -4,6 +4,7 @@ import { UsageError } from '../../core/errors.ts'
 import { encode } from '../../core/values/encode.ts'
 import type { RunOptions } from '../../core/options.ts'
 import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
+import { chooseTarget } from '../../project/choose-target.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
@@ -17,7 +18,7 @@ import { flagOptions, wholeNumber } from '../flag-options.ts'
 import { missingKeys } from '../inputs/build-input.ts'
 import { readInput } from '../inputs/read-input.ts'
 import type { Io } from '../io.ts'
-import { chooseTarget, openProject, startOf } from '../open-project.ts'
+import { openProject, startOf } from '../open-project.ts'
 import { refuseInsideTask } from '../refuse-inside-task.ts'
 import type { RecorderOptions } from '../record/recorder.ts'
 import { recordsFolder } from '../record/record.ts'
@@ -66,6 +67,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
       engine: name,
       ...(name === engine.name && { engineSettings: target.settings }),
       defaults: target.defaults,
+      ...(flags.keepFailed && { keepFailed: true }),
       ...(concurrency !== undefined && { concurrency }),
       limits: target.limits,
     })

@@ -30,23 +30,19 @@ export async function findLiving(): Promise<Living> {
   }
 }
 
-/** The run that an exact id, a prefix that fits one run only, or `latest` means. */
-export function pickRun<R extends { readonly id: string; readonly createdAt: number; readonly parent: string | null }>(
-  wanted: string,
-  runs: readonly R[],
-): R {
+/** The run that an exact id, a prefix that fits one run only, or `latest` means; nothing for an id that none has. */
+export function findLivingRun(wanted: string, runs: readonly LivingRun[]): LivingRun | undefined {
   if (wanted === 'latest') {
     const latest = runs
       .filter((run) => run.parent === null)
-      .reduce<R | undefined>((a, b) => (a && a.createdAt >= b.createdAt ? a : b), undefined)
+      .reduce<LivingRun | undefined>((a, b) => (a && a.createdAt >= b.createdAt ? a : b), undefined)
     if (latest) return latest
     throw new UsageError('No run is alive; cowait ps shows what is.')
   }
   const exact = runs.find((run) => run.id === wanted)
   if (exact) return exact
   const [only, ...others] = runs.filter((run) => run.id.startsWith(wanted))
-  if (!only) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.`)
-  if (others.length > 0) {
+  if (only && others.length > 0) {
     throw new UsageError(
       `${wanted} fits ${others.length + 1} runs: ${[only, ...others]
         .slice(0, 5)
@@ -55,6 +51,17 @@ export function pickRun<R extends { readonly id: string; readonly createdAt: num
     )
   }
   return only
+}
+
+/** Cancels a run; resolves when nothing is left of it. */
+export function cancelLiving({ id, client }: LivingRun, isKill: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    void client.closed.then(() => resolve())
+    client.follow((event) => {
+      if (event.run === id && event.type === 'removed') resolve()
+    })
+    client.cancel(id, { code: 'TASK_CANCELLED', message: 'cowait kill' }, isKill)
+  })
 }
 
 function supervisorIds(): string[] {

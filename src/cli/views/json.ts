@@ -7,6 +7,7 @@ import type { Outcome, View, ViewContext } from './view.ts'
 export class JsonView implements View {
   readonly #context: ViewContext
   readonly #board = new RunBoard()
+  readonly #items: unknown[] = []
 
   constructor(context: ViewContext) {
     this.#context = context
@@ -14,6 +15,11 @@ export class JsonView implements View {
 
   event(event: RunEvent): void {
     this.#board.apply(event)
+  }
+
+  item(item: unknown): Promise<void> {
+    this.#items.push(item ?? null)
+    return Promise.resolve()
   }
 
   notice(text: string): void {
@@ -25,6 +31,7 @@ export class JsonView implements View {
     const record = {
       ...(root ? runRecord(root) : { id: null, task: null }),
       status: outcome.status,
+      ...(this.#items.length > 0 && { items: this.#items }),
       ...(outcome.status === 'done' && outcome.output !== undefined && { output: outcome.output }),
       ...(outcome.error && { error: outcome.error }),
       exitCode: outcome.exitCode,

@@ -3,11 +3,12 @@ import { eventLine } from '../event-line.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
 
 /**
- * Every event as one line of JSON on stdout, and a `result` line at the end. For a reader that is far behind, log lines are left out
+ * Every event as one line of JSON on stdout, an `item` line for each item of the root run, and a `result` line at the end. For a reader that is far behind, log lines are left out
  * and counted in a `dropped` event that stands for them.
  */
 export class NdjsonView implements View {
   readonly #context: ViewContext
+  #root: string | undefined
   readonly #missed = new Map<string, { readonly lines: number; readonly seq: number }>()
 
   constructor(context: ViewContext) {
@@ -15,6 +16,7 @@ export class NdjsonView implements View {
   }
 
   event(event: RunEvent): void {
+    this.#root ??= event.run
     const { stdout } = this.#context
     const missed = this.#missed.get(event.run)
     const gap = missed ? eventLine({ type: 'dropped', run: event.run, seq: missed.seq, at: event.at, lines: missed.lines }) : ''
@@ -24,6 +26,13 @@ export class NdjsonView implements View {
       return
     }
     if (missed) this.#missed.delete(event.run)
+  }
+
+  /** `run` is the one that was created first. */
+  async item(item: unknown): Promise<void> {
+    const { stdout } = this.#context
+    stdout.write(`${JSON.stringify({ type: 'item', run: this.#root, item: item ?? null })}\n`)
+    await stdout.flush()
   }
 
   notice(text: string): void {

@@ -7,7 +7,7 @@ import { logText } from '../log-text.ts'
 import type { Output } from '../output.ts'
 import { RunBoard, type RunEntry } from '../run-board.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
-import { writeResult } from './result.ts'
+import { writeItem, writeResult } from './result.ts'
 
 /** One line an event, for pipes, CI and terminals that cannot redraw. */
 export class PlainView implements View {
@@ -61,6 +61,10 @@ export class PlainView implements View {
       default:
         event satisfies never
     }
+  }
+
+  item(item: unknown): Promise<void> {
+    return writeItem(this.#context.stdout, item)
   }
 
   notice(text: string): void {

@@ -2,7 +2,7 @@ import type { RunEvent } from '../../core/events.ts'
 import { failureText } from '../failure-text.ts'
 import { RunBoard } from '../run-board.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
-import { writeResult } from './result.ts'
+import { writeItem, writeResult } from './result.ts'
 
 /** The result on stdout, a failure on stderr, and nothing else. */
 export class QuietView implements View {
@@ -15,6 +15,10 @@ export class QuietView implements View {
 
   event(event: RunEvent): void {
     this.#board.apply(event)
+  }
+
+  item(item: unknown): Promise<void> {
+    return writeItem(this.#context.stdout, item)
   }
 
   notice(): void {}

@@ -16,6 +16,12 @@ export async function writeResult(
   if (isOneScreen) await stdout.flush()
 }
 
+/** An item as a line of JSON. Resolves when the reader has taken it. */
+export async function writeItem(stdout: Output, item: unknown): Promise<void> {
+  stdout.write(`${JSON.stringify(item ?? null)}\n`)
+  await stdout.flush()
+}
+
 export function resultText(output: unknown, pretty: boolean): string | undefined {
   if (output === undefined) return undefined
   return pretty ? JSON.stringify(output, null, 2) : JSON.stringify(output)

@@ -6,6 +6,8 @@ import type { StopSignal } from '../stop-signals.ts'
 /** A reader of the events of one command; the only thing that prints while runs are alive. */
 export interface View {
   event(event: RunEvent): void
+  /** What the root run yields, as plain data. Resolves when the reader may get the next one. */
+  item(item: unknown): Promise<void>
   /** A line of our own, for people: which engine was taken, what is being stopped. */
   notice(text: string): void
   /** Everything is over and gone. Called once, last. */

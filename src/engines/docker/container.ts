@@ -13,6 +13,7 @@ import type { AttachedStreams } from './attached-streams.ts'
 import type { DockerClient } from './docker-client.ts'
 import type { ContainerEvent } from './event-stream.ts'
 import { keepSignal, notFoundCode } from './launch-line.ts'
+import { readStats, readUsage } from './stats.ts'
 
 /** Events follow the end of the streams within milliseconds, if they follow. */
 const eventPatienceMs = 1000
@@ -80,7 +81,7 @@ export class Container {
       return this.#ended(code)
     })
     const { channel, output } = streams
-    return { id: this.facts.id, channel, output, exited: this.exited, stats: () => this.#stats() }
+    return { id: this.facts.id, channel, output, exited: this.exited, stats: () => readUsage(this.#client, this.facts.containerId) }
   }
 
   /** From now on a signal is our own doing. */
@@ -183,36 +184,13 @@ export class Container {
     }
   }
 
-  async #readStats(): Promise<ApiStats> {
-    return this.#client.call<ApiStats>('GET', `/containers/${this.facts.containerId}/stats`, {
-      query: { stream: false, 'one-shot': true },
-      signal: AbortSignal.timeout(5000),
-    })
-  }
-
-  async #stats(): Promise<{ cpuSeconds: number; memoryBytes: number }> {
-    const { cpu_stats: cpu, memory_stats: memory } = await this.#readStats()
-    // What the kernel would drop at once counts for nothing, as "docker stats" has it.
-    const cached = memory.stats?.inactive_file ?? memory.stats?.total_inactive_file ?? 0
-    return { cpuSeconds: (cpu.cpu_usage?.total_usage ?? 0) / 1e9, memoryBytes: Math.max(0, (memory.usage ?? 0) - cached) }
-  }
-
   async #readPeak(): Promise<string | undefined> {
     try {
-      const { memory_stats: memory } = await this.#readStats()
+      const { memory_stats: memory } = await readStats(this.#client, this.facts.containerId)
       return memory.max_usage === undefined ? undefined : `${Math.round(memory.max_usage / (1 << 20))} MiB`
     } catch {
       return undefined
     }
-  }
-}
-
-interface ApiStats {
-  readonly cpu_stats: { readonly cpu_usage?: { readonly total_usage?: number } }
-  readonly memory_stats: {
-    readonly usage?: number
-    readonly max_usage?: number
-    readonly stats?: { readonly inactive_file?: number; readonly total_inactive_file?: number }
   }
 }
 

@@ -19,6 +19,7 @@ import type {
   WorkerId,
   WorkerInfo,
   WorkerSpec,
+  WorkerUsage,
 } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
@@ -40,9 +41,10 @@ import { IsolatedNetwork } from './isolated-network.ts'
 import { label, ownerLabels } from './labels.ts'
 import { keepSignal } from './launch-line.ts'
 import { removeContainer, within } from './removal.ts'
+import { readUsage } from './stats.ts'
 import { startContainer, type StartEnvironment } from './start-container.ts'
 import { StartWidth } from './start-width.ts'
-import { isKept, pruneVolumes, sweep } from './sweep.ts'
+import { isAbandoned, isKept, pruneVolumes, sweep } from './sweep.ts'
 import { UserVolumes } from './user-volumes.ts'
 
 export interface DockerEngineOptions {
@@ -81,6 +83,9 @@ const autoRemoveMs = 2000
 
 /** Where many supervisors start at once, a network without a container may be about to get one. */
 const youngMs = 60_000
+
+/** How many containers are asked for their use at once. */
+const statsAtOnce = 8
 
 /** How long a worker has that lost its supervisor. */
 const orphanGraceSeconds = 2
@@ -222,12 +227,14 @@ class Docker implements DockerEngine {
   async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
     const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
     const listed = await this.#listed(labels)
-    return listed.map((one) => ({
+    const abandoned = await Promise.all(listed.map(({ Labels }) => isAbandoned(Labels)))
+    return listed.map((one, index) => ({
       id: one.Labels[label.worker] ?? '',
       owner: one.Labels[label.owner] ?? '',
       name: one.Labels[label.name] ?? '',
       createdAt: one.Created * 1000,
       ...(isKept(one) && { kept: true }),
+      ...(abandoned[index] && { abandoned: true }),
     }))
   }
 
@@ -281,6 +288,20 @@ class Docker implements DockerEngine {
       if (!(error instanceof ApiError)) throw connectionError(error, this.#client.endpoint)
       throw new EngineError(`The Docker engine refused to run ${options.command[0]} beside ${id}: ${error.message}`, { cause: error, hint })
     }
+  }
+
+  async usage(ids: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, WorkerUsage>> {
+    const wanted = new Set(ids)
+    const used = new Map<WorkerId, WorkerUsage>()
+    const rest = (await this.#listed([label.worker])).filter(({ Labels }) => wanted.has(Labels[label.worker] ?? '')).values()
+    const read = async (): Promise<void> => {
+      for (const { Id, Labels } of rest) {
+        const usage = await readUsage(this.#client, Id).catch(() => undefined)
+        if (usage) used.set(Labels[label.worker] ?? '', usage)
+      }
+    }
+    await Promise.all(Array.from({ length: statsAtOnce }, read))
+    return used
   }
 
   async sweep(options?: { readonly kept?: boolean }): Promise<number> {

@@ -20,10 +20,11 @@ import type {
   WorkerId,
   WorkerInfo,
   WorkerSpec,
+  WorkerUsage,
 } from '../../core/engine.ts'
 import { EngineError, UsageError } from '../../core/errors.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
-import { ownHome, type Home } from '../host-process.ts'
+import { isLiving, ownHome, type Home } from '../host-process.ts'
 import { claimFolder, sweepFolders } from '../private-folder.ts'
 import { checkSpec, notices } from './check-spec.ts'
 import { heapMiB, nodeFlags, workerEnvironment, type Environment } from './environment.ts'
@@ -35,6 +36,7 @@ import { MARK_VARIABLE, markValue, ownerMark, workerMark } from './marker.ts'
 import { MemoryKills } from './memory-kills.ts'
 import { Pipes } from './pipes.ts'
 import { ProcessTable } from './process-table.ts'
+import { usageOf } from './usage.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface ProcessEngineOptions {
@@ -138,7 +140,16 @@ class ProcessEngine implements Engine {
     const infos = new Map<string, WorkerInfo>()
     if (process.platform === 'linux') {
       for (const { mark } of await this.#table.marks()) {
-        infos.set(`${mark.owner}\0${mark.id}`, { id: mark.id, owner: mark.owner, name: mark.name, createdAt: mark.createdAt })
+        const key = `${mark.owner}\0${mark.id}`
+        if (infos.has(key)) continue
+        const isAbandoned = (await isLiving(mark.home)) === false
+        infos.set(key, {
+          id: mark.id,
+          owner: mark.owner,
+          name: mark.name,
+          createdAt: mark.createdAt,
+          ...(isAbandoned && { abandoned: true }),
+        })
       }
     } else {
       for (const { info } of this.#workers.values()) infos.set(info.id, info)
@@ -151,6 +162,10 @@ class ProcessEngine implements Engine {
     const worker = this.#workers.get(id)
     if (worker) await worker.remove(graceMs)
     else if (!this.#gone.has(id)) await this.#removeUnknown(id)
+  }
+
+  usage(ids: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, WorkerUsage>> {
+    return usageOf(this.#table, ids)
   }
 
   async sweep(): Promise<number> {

@@ -50,3 +50,8 @@ export const lines = task(async ({ n = 10 }: { n?: number }) => {
 })
 
 export const unserializable = task(async () => ({ f: (() => 1) as unknown }))
+
+export const streaming = task(async function* ({ n = 3 }: { n?: number }) {
+  for (let i = 0; i < n; i++) yield { i, at: new Date(i) }
+  return n
+})

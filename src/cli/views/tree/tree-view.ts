@@ -6,7 +6,7 @@ import { Labels, paintLabel } from '../../labels.ts'
 import { logText } from '../../log-text.ts'
 import type { Output } from '../../output.ts'
 import { RunBoard, type RunEntry } from '../../run-board.ts'
-import { writeResult } from '../result.ts'
+import { writeItem, writeResult } from '../result.ts'
 import type { Outcome, View, ViewContext } from '../view.ts'
 import { RunGroups } from './groups.ts'
 import { asciiBranches, layoutTree, unicodeBranches } from './layout.ts'
@@ -16,6 +16,8 @@ import { asciiGlyphs, nameWidthOf, rowText, unicodeGlyphs } from './row-text.ts'
 const FRAME_MS = 100
 /** Text above the tree that waits for the next frame, in characters; more is dropped and told. */
 const ABOVE_LIMIT = 8 * 1024 * 1024
+/** Items wait for the terminal when this much of them is to be shown. */
+const ABOVE_BATCH = 64 * 1024
 
 export interface Clock {
   now(): number
@@ -73,6 +75,16 @@ export class TreeView implements View {
         return
       default:
     }
+  }
+
+  /** Above the tree where both streams are one to the eye. */
+  async item(item: unknown): Promise<void> {
+    const { stdout } = this.#context
+    if (!stdout.isTerminal) return await writeItem(stdout, item)
+    this.#above += `${JSON.stringify(item ?? null)}\n`
+    if (this.#above.length < ABOVE_BATCH) return
+    this.#frame()
+    await this.#err.flush()
   }
 
   notice(text: string): void {

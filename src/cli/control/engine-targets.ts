@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { openEngine } from '../../client/open-engine.ts'
+import { createPrivateDirectory } from '../../client/runtime-directory.ts'
+import type { Engine } from '../../core/engine.ts'
+import { chooseTarget } from '../../project/choose-target.ts'
+import { mayHaveDocker } from '../choose-engine.ts'
+import type { Io } from '../io.ts'
+import { openProject } from '../open-project.ts'
+
+/** An engine with its settings: where workers may be. */
+export interface EngineTarget {
+  readonly name: string
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The engines of this machine and those that the config of the working directory names, each once. A cluster that only a kubeconfig
+ * names may be far away and is asked when somebody means it, or everything.
+ */
+export async function engineTargets(io: Io, { everywhere = false }: { readonly everywhere?: boolean } = {}): Promise<EngineTarget[]> {
+  const targets: EngineTarget[] = [{ name: 'process', settings: {} }, ...(await configured(io))]
+  if (mayHaveDocker(io.env)) targets.push({ name: 'docker', settings: {} })
+  if (everywhere || io.env['KUBECONFIG'] || io.env['COWAIT_ENGINE'] === 'kubernetes') targets.push({ name: 'kubernetes', settings: {} })
+  const known = new Map(targets.map((target) => [JSON.stringify([target.name, place(target)]), target]))
+  return [...known.values()]
+}
+
+/** Opens an engine for as long as `use` takes; as the given owner, who alone may remove what is not abandoned. */
+export async function withEngine<T>({ name, settings }: EngineTarget, use: (engine: Engine) => Promise<T>, owner?: string): Promise<T> {
+  const own = `s${randomBytes(6).toString('hex')}`
+  const directory = createPrivateDirectory(own)
+  try {
+    const engine = await openEngine(name, { owner: owner ?? own, directory, settings })
+    try {
+      return await use(engine)
+    } finally {
+      await engine.close()
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** A config that is wrong is told by the commands that need it. */
+async function configured(io: Io): Promise<EngineTarget[]> {
+  try {
+    const project = await openProject(io.cwd, {}, io.cwd)
+    const clusters = [undefined, ...Object.keys(project.config.clusters ?? {})]
+    return clusters.flatMap((cluster) => {
+      const { engine, settings } = chooseTarget(project, cluster)
+      return engine === undefined ? [] : [{ name: engine, settings }]
+    })
+  } catch {
+    return []
+  }
+}
+
+/** What says which daemon or API server it is; other settings make no other place. */
+function place({ name, settings: { host, context, namespace } }: EngineTarget): unknown {
+  return name === 'process' ? undefined : [host, context, namespace]
+}
