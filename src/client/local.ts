@@ -175,16 +175,22 @@ class Host implements Owner {
       return
     }
     const before = this.#reading.get(run.id) ?? Promise.resolve()
-    const read = before
-      .then(async () => {
-        await reader(await encodedOf(value))
-        this.#want(run, frame)
-      })
-      .finally(() => value.release())
     this.#reading.set(
       run.id,
-      read.catch(() => undefined),
+      this.#read(before, value, reader, () => this.#want(run, frame)),
     )
+  }
+
+  /** Never rejects: what goes wrong with one list of items is the reader's own matter, and the run goes on. */
+  async #read(before: Promise<void>, value: StoredValue, reader: (items: Encoded) => Promise<void>, want: () => void): Promise<void> {
+    await before
+    try {
+      await reader(await encodedOf(value))
+    } catch {
+      // The view has told it, or is gone.
+    }
+    await value.release()
+    want()
   }
 
   mayRetry(): void {

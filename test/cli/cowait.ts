@@ -78,6 +78,14 @@ export class Invocation {
     while (!isThere()) await Promise.race([over, new Promise<void>((resolve) => this.#onText.push(resolve))])
   }
 
+  /** The same for stdout. */
+  async prints(text: string): Promise<void> {
+    const over = this.ended.then((ended) => {
+      if (!this.stdout.includes(text)) throw new Error(`ended with ${ended.code} before it printed ${JSON.stringify(text)}`)
+    })
+    while (!this.stdout.includes(text)) await Promise.race([over, new Promise<void>((resolve) => this.#onText.push(resolve))])
+  }
+
   #take(stream: 'stdout' | 'stderr', text: string): void {
     this[stream] += text
     for (const resolve of this.#onText.splice(0)) resolve()

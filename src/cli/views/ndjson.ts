@@ -1,6 +1,30 @@
-import type { RunEvent } from '../../core/events.ts'
+import type { ErrorSummary, RunEvent } from '../../core/events.ts'
 import { eventLine } from '../event-line.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
+
+/** What `--ndjson` prints, a line each; `docs/events.schema.json` says it as JSON Schema. */
+export type NdjsonLine = RunEvent | ItemLine | ResultLine
+
+/** Something that the root run yielded. */
+interface ItemLine {
+  readonly type: 'item'
+  readonly run: string
+  readonly item: unknown
+}
+
+/** The last line. */
+interface ResultLine {
+  readonly type: 'result'
+  /** The root run; null when it never came to one. */
+  readonly run: string | null
+  readonly status: 'done' | 'failed' | 'cancelled'
+  readonly output?: unknown
+  readonly error?: ErrorSummary
+  readonly exitCode: number
+  readonly durationMs: number
+  /** Workers that could not be made gone. */
+  readonly left: readonly string[]
+}
 
 /**
  * Every event as one line of JSON on stdout, an `item` line for each item of the root run, and a `result` line at the end. For a reader that is far behind, log lines are left out
@@ -31,7 +55,8 @@ export class NdjsonView implements View {
   /** `run` is the one that was created first. */
   async item(item: unknown): Promise<void> {
     const { stdout } = this.#context
-    stdout.write(`${JSON.stringify({ type: 'item', run: this.#root, item: item ?? null })}\n`)
+    const line: ItemLine = { type: 'item', run: this.#root ?? '', item: item ?? null }
+    stdout.write(`${JSON.stringify(line)}\n`)
     await stdout.flush()
   }
 
@@ -41,7 +66,7 @@ export class NdjsonView implements View {
 
   end(outcome: Outcome): Promise<void> {
     const { run = null, status, output, error, exitCode, durationMs, left } = outcome
-    const result = {
+    const result: ResultLine = {
       type: 'result',
       run,
       status,
