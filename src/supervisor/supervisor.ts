@@ -189,8 +189,13 @@ export class Supervisor {
   }
 
   #apply(message: TreeMessage): void {
-    for (const effect of this.#tree.apply(message, this.#clock.now())) this.#carryOut(effect)
+    for (const effect of this.#tree.apply(message, this.#now())) this.#carryOut(effect)
     if (this.#tree.runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
+  /** Milliseconds since 1970 that no change of the host's clock moves: graces are counted in them. */
+  #now(): number {
+    return this.#options.clock?.now() ?? performance.timeOrigin + performance.now()
   }
 
   #carryOut(effect: Effect): void {

@@ -85,6 +85,14 @@ script is the script's own affair.
 - What a killed supervisor left at the Docker engine is found by its labels and removed, by the guard and again by the next start of any supervisor.
 - A worker that does not end within its grace is killed. A worker is alive as long as its process is: a loop that never awaits is not taken
   for a death.
+
+## What a task can see
+
+- No worker gets a variable of the host that was not asked for. Its own variables and its input travel on its channel alone: they are in no
+  list of processes, no \`docker inspect\`, no label and, but for the input, in no event.
+- A task in a container sees itself: no process, socket or folder of the host, nothing of other runs.
+- A task in a process is a process of yours. It can read what you can read: your files, your other processes, the Docker socket if you may
+  use it, the memory of the supervisor. Engine \`process\` protects from mistakes, not from malice; run what you do not trust in containers.
 `
 }
 

@@ -8,6 +8,7 @@ import { encodeFrame, FrameParser, type RawMessage } from '../../src/protocol/fr
 import type { Both, Down, Up } from '../../src/protocol/messages.ts'
 import { parseDown, parseUp } from '../../src/protocol/parse.ts'
 import type { IncomingValue } from '../../src/protocol/values.ts'
+import { hostileFrame } from './hostile.ts'
 import { Random } from './random.ts'
 import { expectNoLeaks } from './rig.ts'
 import { both, down, up } from './samples.ts'
@@ -16,90 +17,38 @@ const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? 10_000)
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
 const MiB = 1024 * 1024
 
-const junk: readonly unknown[] = [
-  null,
-  true,
-  -1,
-  0,
-  1.5,
-  1e308,
-  2 ** 53,
-  '',
-  'x',
-  'done',
-  '__proto__',
-  '\ud800',
-  '\0',
-  'x'.repeat(5000),
-  [],
-  [[[]]],
-  {},
-  { type: 'event' },
-  { length: 5 },
-]
-
-/** Changes one thing somewhere inside. */
-function mutated(random: Random, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || random.below(4) === 0) return random.pick(junk)
-  const copy: Record<string, unknown> = Object.fromEntries(Object.entries(value))
-  const keys = Object.keys(copy)
-  const key = random.pick([...keys, 'body', 'stream', 'run'])
-  if (random.below(5) === 0) delete copy[key]
-  else copy[key] = mutated(random, copy[key])
-  return Array.isArray(value) ? Object.values(copy) : copy
-}
-
-function hostileFrame(random: Random, samples: readonly unknown[]): Buffer {
-  const message = mutated(random, random.pick(samples))
-  const body = random.bytes(random.pick([0, 0, 1, 40]))
-  const line = `${JSON.stringify(message)}\n`
-  const whole =
-    random.below(3) === 0 || typeof message !== 'object' || message === null || Array.isArray(message)
-      ? Buffer.concat([Buffer.from(line), body])
-      : encodeFrame({ ...message } as { type: string }, body)
-  switch (random.below(6)) {
-    case 0:
-      return whole.subarray(0, random.below(whole.length))
-    case 1: {
-      const flipped = Buffer.from(whole)
-      flipped[random.below(flipped.length)]! ^= 1 << random.below(8)
-      return flipped
-    }
-    case 2:
-      return Buffer.concat([whole, random.bytes(3)])
-    default:
-      return whole
-  }
-}
-
 describe.each([
   ['up', parseUp, [...up, ...both]],
   ['down', parseDown, [...down, ...both]],
 ] as const)('%s', (_, parse: (raw: RawMessage) => unknown, samples) => {
-  test(`${FRAMES} hostile frames are understood, ignored or refused with a ProtocolError`, { timeout: 60_000 + FRAMES * 5 }, () => {
-    const random = new Random(SEED)
-    const seen = { understood: 0, ignored: 0, refused: 0 }
-    for (let n = 0; n < FRAMES; n++) {
-      const frame = hostileFrame(random, samples)
-      const parser = new FrameParser((raw) => (parse(raw) === undefined ? seen.ignored++ : seen.understood++))
-      try {
-        for (let at = 0; at < frame.length;) {
-          const size = 1 + random.below(frame.length)
-          parser.push(frame.subarray(at, at + size))
-          at += size
+  test(
+    `${FRAMES} hostile frames are understood, ignored or refused with a ProtocolError, of seed ${SEED}`,
+    { timeout: 60_000 + FRAMES * 5 },
+    () => {
+      const random = new Random(SEED)
+      const seen = { understood: 0, ignored: 0, refused: 0 }
+      for (let n = 0; n < FRAMES; n++) {
+        const frame = hostileFrame(random, samples)
+        const parser = new FrameParser((raw) => (parse(raw) === undefined ? seen.ignored++ : seen.understood++))
+        try {
+          for (let at = 0; at < frame.length;) {
+            const size = 1 + random.below(frame.length)
+            parser.push(frame.subarray(at, at + size))
+            at += size
+          }
+          parser.end()
+        } catch (error) {
+          if (!(error instanceof ProtocolError)) throw new Error(`seed ${SEED}, frame ${n}: ${frame.toString()}`, { cause: error })
+          expect(error.message.length).toBeLessThan(1000)
+          seen.refused++
         }
-        parser.end()
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw new Error(`seed ${SEED}, frame ${n}: ${frame.toString()}`, { cause: error })
-        expect(error.message.length).toBeLessThan(1000)
-        seen.refused++
       }
-    }
-    // Else it would test nothing.
-    expect(seen.understood).toBeGreaterThan(FRAMES / 100)
-    expect(seen.refused).toBeGreaterThan(FRAMES / 10)
-    expect(seen.ignored).toBeGreaterThan(0)
-  })
+      // Else it would test nothing.
+      expect(seen.understood).toBeGreaterThan(FRAMES / 100)
+      expect(seen.refused).toBeGreaterThan(FRAMES / 10)
+      expect(seen.ignored).toBeGreaterThan(0)
+    },
+  )
 })
 
 describe('a whole session', () => {
@@ -137,38 +86,42 @@ describe('a whole session', () => {
     }
   }
 
-  test(`never ends in anything but order or a ProtocolError, in ${FRAMES} frames`, { timeout: 60_000 + FRAMES * 5 }, async () => {
-    const random = new Random(SEED + 1)
-    let frames = 0
-    let faults = 0
-    while (frames < FRAMES) {
-      const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
-      const channel = new Channel<Up | Both, Down | Both>(stream, parseUp)
-      const bodies = new Bodies<Up, Down>(channel)
-      const outcomes: Promise<unknown>[] = []
-      bodies.start((_, value) => {
-        if (value && random.below(3)) outcomes.push(take(random, value))
-      })
-      void bodies.sendValue({ type: 'settled', run: 'a', child: 'x', status: 'done', attempt: 1, value: large })
-      for (let step = 0; step < 40 && !channel.isClosed; step++, frames++) {
-        stream.push(hostileStep(random))
-        await new Promise((resolve) => setImmediate(resolve))
+  test(
+    `never ends in anything but order or a ProtocolError, in ${FRAMES} frames of seed ${SEED + 1}`,
+    { timeout: 60_000 + FRAMES * 5 },
+    async () => {
+      const random = new Random(SEED + 1)
+      let frames = 0
+      let faults = 0
+      while (frames < FRAMES) {
+        const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+        const channel = new Channel<Up | Both, Down | Both>(stream, parseUp)
+        const bodies = new Bodies<Up, Down>(channel)
+        const outcomes: Promise<unknown>[] = []
+        bodies.start((_, value) => {
+          if (value && random.below(3)) outcomes.push(take(random, value))
+        })
+        void bodies.sendValue({ type: 'settled', run: 'a', child: 'x', status: 'done', attempt: 1, value: large })
+        for (let step = 0; step < 40 && !channel.isClosed; step++, frames++) {
+          stream.push(hostileStep(random))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        stream.push(null)
+        const fault = await channel.closed
+        if (fault && !(fault instanceof ProtocolError)) throw new Error(`seed ${SEED}, before frame ${frames}`, { cause: fault })
+        if (fault) faults++
+        for (const outcome of await Promise.allSettled(outcomes)) {
+          if (outcome.status === 'fulfilled') continue
+          const { reason } = outcome
+          const isExpected =
+            reason instanceof ProtocolError || reason instanceof NotSerializableError || /did not arrive|full/.test(String(reason))
+          if (!isExpected) throw new Error(`seed ${SEED}, before frame ${frames}`, { cause: reason })
+        }
+        await channel.close()
       }
-      stream.push(null)
-      const fault = await channel.closed
-      if (fault && !(fault instanceof ProtocolError)) throw new Error(`seed ${SEED}, before frame ${frames}`, { cause: fault })
-      if (fault) faults++
-      for (const outcome of await Promise.allSettled(outcomes)) {
-        if (outcome.status === 'fulfilled') continue
-        const { reason } = outcome
-        const isExpected =
-          reason instanceof ProtocolError || reason instanceof NotSerializableError || /did not arrive|full/.test(String(reason))
-        if (!isExpected) throw new Error(`seed ${SEED}, before frame ${frames}`, { cause: reason })
-      }
-      await channel.close()
-    }
-    expect(faults).toBeGreaterThan(0)
-  })
+      expect(faults).toBeGreaterThan(0)
+    },
+  )
 
   const large = { format: 'json', textBytes: 3 * MiB, data: Buffer.alloc(3 * MiB) } as const
 

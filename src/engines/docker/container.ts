@@ -74,7 +74,7 @@ export class Container {
   attach(streams: AttachedStreams): Worker {
     this.streams = streams
     void streams.ended.then(async (code) => {
-      this.#streamsEndedAt = Date.now()
+      this.#streamsEndedAt = performance.now()
       if (code === undefined) return this.#searchExit()
       // Only an event says whether memory ran out, and it comes another way.
       if (code === killedCode && !this.#ranOutOfMemory) await pause(eventPatienceMs / 2)
@@ -131,7 +131,7 @@ export class Container {
       else this.#end({ ...this.#plain(code), detail: `a process in the container ran out of memory${known && ` (${known})`}` })
       return
     }
-    const outlivedStreams = Date.now() - this.#streamsEndedAt > guardPatienceMs
+    const outlivedStreams = performance.now() - this.#streamsEndedAt > guardPatienceMs
     const isUnasked = !this.#ourSignal && this.#strangeSignal === undefined
     this.#end(code === killedCode && outlivedStreams && isUnasked ? connectionBroke : this.#plain(code))
   }
@@ -159,7 +159,7 @@ export class Container {
   /** The streams have ended: an event says why, or the container does. */
   async #searchExit(): Promise<void> {
     await Promise.race([this.exited, pause(eventPatienceMs)])
-    const deadline = Date.now() + enginePatienceMs
+    const deadline = performance.now() + enginePatienceMs
     while (!this.#hasExited) {
       try {
         const { State } = await this.#client.call<ApiContainer>('GET', `/containers/${this.facts.containerId}/json`, {
@@ -167,7 +167,7 @@ export class Container {
         })
         if (State.Running) {
           // A busy daemon is seconds behind; or the connection broke, and the guard in the container ends the worker soon.
-          if (Date.now() > deadline) this.#end(connectionBroke)
+          if (performance.now() > deadline) this.#end(connectionBroke)
         } else if (State.OOMKilled)
           this.#end({ how: 'out-of-memory', ...(this.facts.memoryLimit && { detail: `limit ${this.facts.memoryLimit}` }) })
         else this.#end(this.#plain(State.ExitCode))
@@ -178,7 +178,7 @@ export class Container {
           this.#end({ how: 'lost', detail: 'its container is gone and the engine did not say why (was it restarted?)' })
           return
         }
-        if (Date.now() > deadline) this.#end({ how: 'lost', detail: connectionError(error, this.#client.endpoint).message })
+        if (performance.now() > deadline) this.#end({ how: 'lost', detail: connectionError(error, this.#client.endpoint).message })
       }
       if (!this.#hasExited) await pause(250)
     }

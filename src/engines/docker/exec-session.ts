@@ -157,7 +157,7 @@ class DockerExec implements ExecSession {
 
   async #askExit(): Promise<Exit> {
     const { client, execId } = this.#parts
-    for (const from = Date.now(); Date.now() - from < exitPatienceMs; await pause(20)) {
+    for (const from = performance.now(); performance.now() - from < exitPatienceMs; await pause(20)) {
       try {
         const { Running, ExitCode } = await client.call<ApiExec>('GET', `/exec/${execId}/json`, { signal: AbortSignal.timeout(2000) })
         if (!Running && ExitCode !== null) return { how: 'exited', code: ExitCode }

@@ -24,10 +24,10 @@ export async function removeContainer(client: DockerClient, { containerId, grace
     if (graceMs > 0 && (await signal(client, path, 'SIGTERM'))) await within(exited, graceMs)
     // Alone, a forced removal would do; but where the container is being removed already, it kills nothing.
     if (await signal(client, path, 'SIGKILL')) await unpause(client, path)
-    const deadline = Date.now() + removalBoundMs
+    const deadline = performance.now() + removalBoundMs
     for (let waitMs = 20; ; waitMs = Math.min(waitMs * 2, 500)) {
       if (await forceRemoval(client, path)) return
-      if (Date.now() > deadline)
+      if (performance.now() > deadline)
         throw new EngineError(`Container ${containerId} could not be removed within ${removalBoundMs / 1000} s.`, {
           hint: `Try "docker rm -f ${containerId}".`,
         })
