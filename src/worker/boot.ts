@@ -30,9 +30,12 @@ const end = await runtime['worker/main.ts'].serveProcess((url) => import(url) as
 if (end === 'accepted') script?.keep()
 process.exit(end === 'accepted' ? 0 : 1)
 
-/** Code that was compiled by another Node, or with other flags, is refused by V8 and compiled anew. */
+/**
+ * Code that was compiled by another Node, or with other flags, is refused by V8 and compiled anew. Code of another place would name
+ * that place in stacks.
+ */
 function compiled(folder: string): { readonly script: Script; keep(): void } {
-  const versions = [RUNTIME, process.version, process.arch, ...process.execArgv].join(' ')
+  const versions = [process.version, process.arch, ...process.execArgv, file.slice(-150)].join(' ')
   const path = `${folder}/code-${versions.replaceAll(/[^\w.=-]/g, '_')}`
   const cachedData = readIfThere(path)
   const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'utf8')}\n})`
