@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { hasDocker } from '../engines/docker/available.ts'
+import { borders } from './border-suite.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
 import { language } from './language-suite.ts'
@@ -11,4 +12,5 @@ describe.runIf(hasDocker())('docker', () => {
   conformance(engine)
   concurrency(engine)
   language(engine)
+  borders(engine)
 })

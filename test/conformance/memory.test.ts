@@ -1,5 +1,6 @@
 import { createMemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { serveInMemory } from '../../src/testing/serve-in-memory.ts'
+import { borders } from './border-suite.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
 import { language } from './language-suite.ts'
@@ -14,3 +15,4 @@ const engine: ConformanceEngine = {
 conformance(engine)
 concurrency(engine)
 language(engine)
+borders(engine)

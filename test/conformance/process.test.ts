@@ -1,3 +1,4 @@
+import { borders } from './border-suite.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
 import { language } from './language-suite.ts'
@@ -8,3 +9,4 @@ const engine: ConformanceEngine = { name: 'process', isolated: true, options: { 
 conformance(engine)
 concurrency(engine)
 language(engine)
+borders(engine)

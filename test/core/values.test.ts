@@ -146,6 +146,14 @@ describe('what crosses', () => {
     expect(decode({ ...rest, data: shifted })).toEqual({ numbers: new Float64Array([1.5, -2]) })
   })
 
+  test('a document in a Buffer reads the same', () => {
+    const { data, ...rest } = encode({ numbers: new Float64Array([1.5, -2]), memory: new Uint8Array([1, 2]).buffer })
+    const inside = Buffer.concat([Buffer.alloc(3), data]).subarray(3)
+    const { numbers, memory } = decode({ ...rest, data: inside }) as { numbers: Float64Array; memory: ArrayBuffer }
+    expect(numbers).toEqual(new Float64Array([1.5, -2]))
+    expect([...new Uint8Array(memory)]).toEqual([1, 2])
+  })
+
   test('a getter is asked for its value', () => {
     expect(
       crossed({

@@ -59,7 +59,8 @@ export class AttachmentReader {
   #unclaimed: number
 
   constructor(data: Uint8Array, start: number) {
-    this.#data = data
+    // A Buffer's `slice` and `subarray` give Buffers, whose `slice` is no copy.
+    this.#data = new Uint8Array(data.buffer, data.byteOffset, data.length)
     this.#start = start
     this.#unclaimed = data.length - start
   }
