@@ -93,7 +93,11 @@ END
 
 # --- the store, and the runtime of containers; every pull goes to the host's end of the link, where a test may answer it
 keep etcd etcd --data-dir /run/etcd --unsafe-no-fsync --logger zap --log-level warn
-echo "server = \"http://${address%.*}.1:5999\"" >registry/_default/hosts.toml
+cat >registry/_default/hosts.toml <<END
+server = "http://${address%.*}.1:5999"
+[host."http://${address%.*}.1:5999"]
+  capabilities = ["pull", "resolve"]
+END
 cat >containerd.toml <<END
 version = 2
 root = "$folder/containerd"

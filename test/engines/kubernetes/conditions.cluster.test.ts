@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { TaskOptions } from '../../../src/core/options.ts'
+import { findCluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
+import { openHost } from '../../conformance/host.ts'
+import { hasKubernetes } from './available.ts'
+import { api, until } from './namespace.ts'
+
+const ownCluster = process.env['TEST_CLUSTER']
+const namespace = (await hasKubernetes()) ? (await findCluster(undefined, process.env)).namespace : ''
+const pods = `/api/v1/namespaces/${namespace}/pods`
+
+const open = (settings: Readonly<Record<string, unknown>> = {}) =>
+  openHost({ name: 'kubernetes', isolated: true, options: { engine: 'kubernetes', engineSettings: settings } })
+
+interface Trial {
+  readonly task?: string
+  readonly options?: TaskOptions
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** The error of a run that cannot start or go on. */
+async function errorOf({ task = 'calls:nothing', options = {}, settings = {} }: Trial) {
+  await using host = await open(settings)
+  const settlement = await host.settle(task, {}, options)
+  if (settlement.status === 'done') throw new Error(`${task} ended well`)
+  return { code: settlement.error.code, text: JSON.stringify(settlement.error) }
+}
+
+/** Starts a task that never ends, does something to its pod, and answers its error. */
+async function errorAfter(act: (pod: string) => Promise<unknown>) {
+  await using host = await open()
+  const settled = host.settle('ending:busy')
+  await host.event('log', ({ text }) => text === 'busy')
+  const { items } = (await api('GET', pods)) as { items: { metadata: { name: string } }[] }
+  expect(items).toHaveLength(1)
+  await act(items[0]?.metadata.name ?? '')
+  const settlement = await settled
+  if (settlement.status === 'done') throw new Error('it ended well')
+  return { code: settlement.error.code, text: JSON.stringify(settlement.error) }
+}
+
+/** Objects for the time of a test. */
+async function withObject<T>(path: string, object: { metadata: { name: string } }, act: () => Promise<T>): Promise<T> {
+  await api('POST', path, object)
+  try {
+    return await act()
+  } finally {
+    await api('DELETE', `${path}/${object.metadata.name}`)
+  }
+}
+
+describe.runIf(namespace)('what keeps a pod from starting is told with its cause', () => {
+  describe.runIf(ownCluster)('by a registry', () => {
+    /** Where the test cluster's node asks for every image that it does not have. */
+    async function registry(status: number, code: string): Promise<Server> {
+      const link = readFileSync(join(ownCluster ?? '', 'link'), 'utf8').trim()
+      const server = createServer((_, response) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ errors: [{ code, message: code }] }))
+      })
+      server.listen(5999, networkInterfaces()[link]?.find(({ family }) => family === 'IPv4')?.address)
+      await once(server, 'listening')
+      return server
+    }
+
+    test.each([
+      ['image missing', 404, 'MANIFEST_UNKNOWN', 'was not found'],
+      ['pull refused', 401, 'UNAUTHORIZED', 'may not be pulled'],
+      ['pull forbidden', 403, 'DENIED', 'may not be pulled'],
+    ])('%s', async (_, status, code, words) => {
+      const server = await registry(status, code)
+      try {
+        const error = await errorOf({ options: { image: 'example.test/team/none:1' } })
+        expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining('example.test/team/none:1') })
+        expect(error.text).toContain(words)
+      } finally {
+        server.closeAllConnections()
+        server.close()
+      }
+    })
+
+    test('no registry answers', async () => {
+      expect((await errorOf({ options: { image: 'example.test/team/none:1' } })).text).toContain('could not be pulled')
+    })
+  })
+
+  test('an image that may not be pulled and is not there', async () => {
+    const error = await errorOf({ options: { image: 'example.test/none:1' }, settings: { pull: 'never' } })
+    expect(error.text).toMatch(/example.test\/none:1.* is not on the node/)
+  })
+
+  test('an image without a valid name', async () => {
+    expect((await errorOf({ options: { image: 'Not//valid' } })).text).toContain('Not//valid')
+  })
+
+  test('no node fits: the scheduler says why, and a time-out for the start ends it', async () => {
+    await using host = await open()
+    const settled = host.settle('calls:nothing', {}, { cpu: 10_000, startTimeout: '8s' })
+    const { detail } = (await host.event('starting', ({ phase }) => phase?.phase === 'waiting')).phase ?? {}
+    expect(detail).toContain('Insufficient cpu')
+    expect(await settled).toMatchObject({ status: 'failed', error: { code: 'TASK_TIMEOUT' } })
+  })
+
+  test('the quota is exceeded', async () => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none' }, spec: { hard: { pods: '0' } } }
+    const path = `/api/v1/namespaces/${namespace}/resourcequotas`
+    const error = await withObject(path, quota, async () => {
+      await until('the quota counts', async () => (await api('GET', `${path}/none`)).status?.hard?.pods === '0')
+      return await errorOf({})
+    })
+    expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`quota of namespace ${namespace}`) })
+  })
+
+  test('a limit of the namespace does not admit it', async () => {
+    const spec = { limits: [{ type: 'Container', max: { memory: '64Mi' }, default: { memory: '64Mi' } }] }
+    const limits = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec }
+    const error = await withObject(`/api/v1/namespaces/${namespace}/limitranges`, limits, () => errorOf({ options: { memory: '512m' } }))
+    expect(error.text).toMatch(/maximum memory usage per Container is 64Mi/)
+  })
+
+  test('Pod Security does not admit it', async () => {
+    const error = await errorOf({ settings: { user: '0' } })
+    expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining('PodSecurity') })
+  })
+
+  test('a secret, a service account or a priority class is missing', async () => {
+    expect((await errorOf({ settings: { envFrom: [{ secret: 'nowhere' }] } })).text).toContain('nowhere')
+    expect((await errorOf({ settings: { serviceAccount: 'nobody' } })).text).toContain('nobody')
+    expect((await errorOf({ settings: { priorityClass: 'highest' } })).text).toContain('highest')
+  })
+
+  test.each([
+    ['pods', 'create', ''],
+    ['pods/portforward', 'create', ''],
+    ['jobs', 'create', 'batch'],
+  ])('the right on %s is missing', async (resource, verb, apiGroup) => {
+    const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/cowait`
+    const role = await api('GET', path)
+    const rules = role.rules.filter(({ resources }: { resources: string[] }) => !resources.includes(resource))
+    await api('PATCH', path, { rules })
+    const account = `system:serviceaccount:${namespace}:cowait`
+    const [name, subresource] = resource.split('/')
+    const resourceAttributes = { namespace, verb, group: apiGroup, resource: name, ...(subresource && { subresource }) }
+    const may = async (): Promise<boolean> =>
+      (
+        await api('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SubjectAccessReview',
+          spec: { user: account, groups: ['system:authenticated'], resourceAttributes },
+        })
+      ).status.allowed
+    try {
+      await until('the right is gone', async () => !(await may()))
+      const error = await errorOf({})
+      expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`may not`) })
+      expect(error.text).toContain(resource)
+    } finally {
+      await api('PATCH', path, { rules: role.rules })
+      await until('the right is back', may)
+    }
+  })
+})
+
+describe.runIf(namespace)('what ends a pod from outside is told with its cause', () => {
+  test('deleted by hand', async () => {
+    const error = await errorAfter((pod) => api('DELETE', `${pods}/${pod}`))
+    expect(error).toMatchObject({ code: 'TASK_LOST', text: expect.stringContaining('deleted') })
+  })
+
+  test('evicted', async () => {
+    const error = await errorAfter((name) =>
+      api('POST', `${pods}/${name}/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }),
+    )
+    expect(error).toMatchObject({ code: 'TASK_LOST', text: expect.stringContaining('evicted') })
+  })
+
+  test('out of memory', async () => {
+    const error = await errorOf({ task: 'ending:eats', options: { memory: '64m' } })
+    expect(error).toMatchObject({ code: 'TASK_LOST', text: expect.stringMatching(/memory.*64 MiB/) })
+  })
+
+  test.runIf(ownCluster)('the node is lost', async () => {
+    const folder = ownCluster ?? ''
+    const pid = readFileSync(join(folder, 'pid'), 'utf8').trim()
+    const init = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+    const tell = (signal: string): void => {
+      execFileSync('nsenter', ['--target', init, '--pid', '--mount', 'sh', '-c', `kill -${signal} $(cat ${folder}/pids/kubelet)`])
+    }
+    try {
+      const error = await errorAfter(async () => tell('STOP'))
+      expect(error.code).toBe('TASK_LOST')
+    } finally {
+      tell('CONT')
+      await until('the node is back', async () => {
+        const { status } = await api('GET', '/api/v1/nodes/node1')
+        return status.conditions.some(({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True')
+      })
+    }
+  })
+})
