@@ -6,6 +6,9 @@ import { Output } from './output.ts'
 import { createProgram } from './program.ts'
 import { watchStopRequests } from './stop-signals.ts'
 
+/** What somebody who asked us to stop waits for a reader that does not read. */
+const PATIENCE_MS = 2_000
+
 /** Runs one command and ends the process with its exit code, once the readers have taken what was written. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   const { env } = process
@@ -26,10 +29,14 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   io.stop.listen((signal) => process.exit(exitCodeOfSignal(signal)))
   const exitCode = await runCommand(args, io)
   if (exitCode === undefined) return
-  io.stop.listen((signal, nth) => {
-    if (nth > 1) process.exit(exitCodeOfSignal(signal))
+  // A reader that never reads may hold us, until somebody asks us to stop.
+  const patience = new Promise<void>((resolve) => {
+    io.stop.listen((signal, nth) => {
+      if (nth > 1) process.exit(exitCodeOfSignal(signal))
+      setTimeout(resolve, PATIENCE_MS)
+    })
   })
-  await Promise.all([io.stdout.flush(), io.stderr.flush()])
+  await Promise.race([Promise.all([io.stdout.flush(), io.stderr.flush()]), patience])
   process.exit(exitCode)
 }
 

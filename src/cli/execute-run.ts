@@ -36,11 +36,14 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     if (record && event.type === 'created' && event.parent === null) recorder ??= Recorder.open(event.run, record)
     recorder?.event(event)
   })
+  let tellStopped!: () => void
+  const stopped = new Promise<void>((resolve) => (tellStopped = resolve))
   const onItems = async (items: Encoded): Promise<void> => {
-    for (const item of toPlainJson(items) as unknown[]) await view.item(item)
+    for (const item of toPlainJson(items) as unknown[]) if (!io.stop.first) await Promise.race([view.item(item), stopped])
   }
   const run = supervisor.run({ ...plan, onItems })
   io.stop.listen((signal, nth) => {
+    tellStopped()
     if (nth === 1) {
       view.notice(`${saying[signal]}: cancelling ${run.id} and all that it called; once more kills`)
       run.cancel(reasonOf(signal))

@@ -1,5 +1,6 @@
 import type { ErrorSummary, Preview, RunEvent, Status, TaskRef } from '../core/events.ts'
 import type { StartPhase } from '../core/engine.ts'
+import { grouped } from './format.ts'
 
 /** What is known of one run, as the events told it. */
 export interface RunEntry {
@@ -156,4 +157,10 @@ export class RunBoard {
     delete run.reason
     delete run.phase
   }
+}
+
+/** `2 running · 1 waiting · 3 done`. */
+export function countsText({ counts }: RunBoard): string {
+  const present = (['running', 'starting', 'waiting', 'done', 'failed', 'cancelled'] as const).filter((status) => counts[status] > 0)
+  return present.map((status) => `${grouped(counts[status])} ${status}`).join(' · ')
 }

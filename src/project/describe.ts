@@ -37,7 +37,7 @@ export interface DescribeOptions {
   readonly signal?: AbortSignal
   /** The environment that the module loads in; this process's own unless told. */
   readonly env?: NodeJS.ProcessEnv
-  /** For loading the module; 20 s unless told. */
+  /** What a shorter limit than 20 s for loading the module is; exceeding it is a `TASK_TIMEOUT`. */
   readonly timeoutMs?: number
 }
 
@@ -52,6 +52,7 @@ export async function describe(tree: CompiledTree, module: string, options: Desc
   const known = readJson(cached) as readonly TaskDescription[] | undefined
   if (known) return known
   const answer = await ask(tree, module, file, options)
+  if ('late' in answer) throw new CowaitError('TASK_TIMEOUT', answer.late)
   if ('error' in answer) throw notLoaded(tree, module, answer.error)
   writeWhole(cached, JSON.stringify(answer.tasks))
   return answer.tasks
@@ -76,6 +77,8 @@ async function fileOf(tree: CompiledTree, module: string): Promise<string> {
   return join(tree.directory, place.compiled)
 }
 
+const LOAD_MS = 20_000
+
 /**
  * Ends the whole process group as soon as this process lets go of descriptor 4, whether it is done or dead:
  * what a module starts, or does without end, while it loads must not stay behind.
@@ -86,8 +89,9 @@ async function ask(
   tree: CompiledTree,
   module: string,
   file: string,
-  { signal, env = process.env, timeoutMs = 20_000 }: DescribeOptions,
-): Promise<DescribeAnswer> {
+  { signal, env = process.env, timeoutMs: wanted = Infinity }: DescribeOptions,
+): Promise<DescribeAnswer | { readonly late: string }> {
+  const timeoutMs = Math.min(wanted, LOAD_MS)
   signal?.throwIfAborted()
   const program = join(ownPackage().root, 'dist', 'describe.js')
   const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', process.execPath, program, pathToFileURL(file).href], {
@@ -119,7 +123,8 @@ async function ask(
       ? `did not load within ${timeoutMs / 1000} s`
       : `ended the process while it loaded (${exitSignal ?? `exit code ${code}`})`
     const lines = printed()
-    return { error: { name: 'Error', message: `${module} ${how}.${lines === '' ? '' : ` It printed:\n${lines}`}` } }
+    const message = `${module} ${how}.${lines === '' ? '' : ` It printed:\n${lines}`}`
+    return isLate && wanted < LOAD_MS ? { late: message } : { error: { name: 'Error', message } }
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', release)

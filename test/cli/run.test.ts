@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +99,16 @@ describe('exit codes', () => {
     expect(ended).toMatchObject({ code, stdout: '' })
     expect(ended.stderr).toContain(text)
     expect(ended.stderr).toMatch(/, 0 left\n$/)
+  })
+
+  test('a time-out covers a module that never ends loading, here and in its worker', { timeout: 90_000 }, async () => {
+    using looping = new TestProject()
+    const text = (when: string): string => `import { task } from 'cowait'\nwhile (${when}) {}\nexport const loops = task(async () => 1)\n`
+    looping.write('here.ts', text('true'))
+    looping.write('there.ts', text('process.env.COWAIT_WORKER'))
+    const ended = (name: string): Promise<Ended> => cowait(['run', name, '--timeout', '3s'], { cwd: looping.root })
+    expect(await ended('here')).toMatchObject({ code: 124, stderr: expect.stringContaining('did not load within 3 s') as string })
+    expect(await ended('there')).toMatchObject({ code: 124, stderr: expect.stringContaining('did not start within 3') as string })
   })
 
   test('are the same in every output mode', async () => {
@@ -210,6 +221,19 @@ describe('stopping', () => {
     expect(pids.length).toBeGreaterThan(0)
     invocation.child.kill('SIGINT')
     expect(await invocation.ended).toMatchObject({ code: 130, stdout: '' })
+    await gone(pids, 2_000)
+  })
+
+  test('a reader that never reads holds nobody who asks to stop', async () => {
+    const invocation = new Invocation(['run', 'outcomes:streaming', '-i', 'n=100000000'], { cwd: project.root })
+    await new Promise((resolve) => invocation.child.stdout?.once('data', resolve))
+    invocation.child.stdout?.pause()
+    const pids = descendants(invocation.child.pid ?? 0)
+    const exited = once(invocation.child, 'exit')
+    invocation.child.kill('SIGINT')
+    expect(await exited).toEqual([130, null])
+    invocation.child.stdout?.resume()
+    await invocation.ended
     await gone(pids, 2_000)
   })
 

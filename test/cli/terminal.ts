@@ -1,7 +1,7 @@
 import xterm from '@xterm/headless'
 import { Writable } from 'node:stream'
 import { Output } from '../../src/cli/output.ts'
-import type { Clock } from '../../src/cli/views/tree/tree-view.ts'
+import type { Clock } from '../../src/cli/views/clock.ts'
 
 /** A real terminal without a window: it interprets what is written, and says what a person would see. */
 export class Terminal {

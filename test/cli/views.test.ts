@@ -8,6 +8,7 @@ import { QuietView } from '../../src/cli/views/quiet.ts'
 import { rerunCommand } from '../../src/cli/rerun-command.ts'
 import type { RunEntry } from '../../src/cli/run-board.ts'
 import { Screen } from './screen.ts'
+import { ManualClock } from './terminal.ts'
 import { boom, failingStory, killed, lostStory, parallelStory, Story } from './stories.ts'
 
 const stories = {
@@ -72,6 +73,21 @@ test('events that a slow reader missed leave a gap that is told, and no other ev
   const told = events.reduce((sum, event) => sum + (event.type === 'dropped' ? event.lines : 1), 0)
   expect(told).toBe(story.events.length)
   expect(events.at(-2)?.type).toBe('settled')
+})
+
+test('a long silence is broken by what is alive', () => {
+  const [stdout, stderr] = [new Screen(), new Screen()]
+  const clock = new ManualClock(0)
+  const view = new PlainView(contextOf(stdout, stderr), { clock })
+  for (const event of new Story().create('a-aaaa1111', null, 'a').start('a-aaaa1111').events) view.event(event)
+  clock.set(29_000)
+  clock.frame()
+  clock.set(31_000)
+  clock.frame()
+  clock.frame()
+  clock.set(90_000)
+  clock.frame()
+  return stderr.output.flush().then(() => expect(stderr.text).toBe('after 31.0 s: 1 running\nafter 1 m 30 s: 1 running\n'))
 })
 
 test('an undefined result prints nothing and null prints null', async () => {

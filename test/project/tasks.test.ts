@@ -137,7 +137,7 @@ group('describing a module', () => {
     await using project = await TestProject.copy('mistakes')
     const tree = await project.compile()
     await expect(describe(tree, 'loops', { timeoutMs: 1500 })).rejects.toMatchObject({
-      code: 'TASK_NOT_LOADED',
+      code: 'TASK_TIMEOUT',
       message: expect.stringMatching(/did not load within 1\.5 s.*looping$/s) as string,
     })
     const abort = new AbortController()

@@ -35,7 +35,9 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const project = await openProject(startOf(name, cwd), flags, cwd)
   const place = await resolveTask(project, name, cwd)
   const tree = await compileProject(project)
-  const task = chooseTask({ name, ...place }, await describe(tree, place.module))
+  const given = resolveOptions(flagOptions(flags, cwd, io.env), 'cowait run')
+  const { timeoutMs } = given
+  const task = chooseTask({ name, ...place }, await describe(tree, place.module, timeoutMs === undefined ? {} : { timeoutMs }))
   if (flags.help) {
     const { taskHelp } = await import('../task-help.ts')
     io.stdout.write(taskHelp(name, task, io.stdout.colours))
@@ -47,7 +49,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     task: { module: place.module, export: task.export },
     name: task.name ?? task.export,
     input: encode(await inputOf(task, name, flags, cwd, io), 'input'),
-    options: mergeRunOptions(task.options, resolveOptions(flagOptions(flags, cwd, io.env), 'cowait run')),
+    options: mergeRunOptions({ ...(timeoutMs !== undefined && { startTimeoutMs: timeoutMs }), ...task.options }, given),
   }
   let engineName = engine.name
   const view = await createView(flags, io, {

@@ -5,9 +5,13 @@ import { count, formatTime } from '../format.ts'
 import { Labels, paintLabel } from '../labels.ts'
 import { logText } from '../log-text.ts'
 import type { Output } from '../output.ts'
-import { RunBoard, type RunEntry } from '../run-board.ts'
+import { countsText, RunBoard, type RunEntry } from '../run-board.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
+import { systemClock, type Clock } from './clock.ts'
 import { writeItem, writeResult } from './result.ts'
+
+/** After this long without a line, one says what is alive. */
+const SILENCE_MS = 30_000
 
 /** One line an event, for pipes, CI and terminals that cannot redraw. */
 export class PlainView implements View {
@@ -17,11 +21,18 @@ export class PlainView implements View {
   readonly #labels = new Labels()
   readonly #prefixes = new Map<string, Record<'|' | '!' | '-', string> & { readonly width: number }>()
   readonly #phases = new Map<string, string>()
+  readonly #clock: Clock
+  readonly #startedAt: number
+  readonly #stopTicking: () => void
+  #lastLineAt: number
   #unshown = 0
 
-  constructor(context: ViewContext) {
+  constructor(context: ViewContext, { clock = systemClock }: { clock?: Clock } = {}) {
     this.#context = context
     this.#err = context.stderr
+    this.#clock = clock
+    this.#startedAt = this.#lastLineAt = clock.now()
+    this.#stopTicking = clock.every(SILENCE_MS / 6, () => this.#breakSilence())
   }
 
   event(event: RunEvent): void {
@@ -72,15 +83,24 @@ export class PlainView implements View {
   }
 
   async end(outcome: Outcome): Promise<void> {
+    this.#stopTicking()
     this.#err.write(this.#unshownNote())
     if (outcome.error) this.#err.write(failureText(outcome, this.#board, this.#context))
     if (outcome.status === 'done') await writeResult(this.#context, outcome.output)
     this.#err.write(`${closingLine(outcome, this.#board, this.#context)}\n`)
   }
 
+  #breakSilence(): void {
+    const now = this.#clock.now()
+    if (now - this.#lastLineAt < SILENCE_MS) return
+    this.#lastLineAt = now
+    this.#err.write(`${this.#err.colours.dim(`after ${formatTime(now - this.#startedAt)}: ${countsText(this.#board)}`)}\n`)
+  }
+
   #log(run: RunEntry, event: Extract<RunEvent, { type: 'log' }>): void {
     const isError = event.stream === 'stderr' || event.level === 'error' || event.level === 'warn'
     const line = this.#line(run, isError ? '!' : '|', logText(event, this.#err))
+    this.#lastLineAt = this.#clock.now()
     if (this.#err.offer(this.#unshownNote() + line)) this.#unshown = 0
     else this.#unshown++
   }
@@ -105,6 +125,7 @@ export class PlainView implements View {
   }
 
   #say(run: RunEntry, text: string): void {
+    this.#lastLineAt = this.#clock.now()
     this.#err.write(this.#line(run, '-', text))
   }
 

@@ -1,11 +1,12 @@
 import type { RunEvent } from '../../../core/events.ts'
 import { closingLine } from '../../closing-line.ts'
 import { failureText, summaryLine } from '../../failure-text.ts'
-import { count, formatTime, grouped } from '../../format.ts'
+import { count, formatTime } from '../../format.ts'
 import { Labels, paintLabel } from '../../labels.ts'
 import { logText } from '../../log-text.ts'
 import type { Output } from '../../output.ts'
-import { RunBoard, type RunEntry } from '../../run-board.ts'
+import { countsText, RunBoard, type RunEntry } from '../../run-board.ts'
+import { systemClock, type Clock } from '../clock.ts'
 import { writeItem, writeResult } from '../result.ts'
 import type { Outcome, View, ViewContext } from '../view.ts'
 import { RunGroups } from './groups.ts'
@@ -18,12 +19,6 @@ const FRAME_MS = 100
 const ABOVE_LIMIT = 8 * 1024 * 1024
 /** Items wait for the terminal when this much of them is to be shown. */
 const ABOVE_BATCH = 64 * 1024
-
-export interface Clock {
-  now(): number
-  /** Calls back after each interval until the answer is called. */
-  every(ms: number, tick: () => void): () => void
-}
 
 /** The live tree of a terminal: one line a run, redrawn in place, log lines above it. */
 export class TreeView implements View {
@@ -157,20 +152,8 @@ export class TreeView implements View {
   }
 
   #summary(): string {
-    const { counts } = this.#board
-    const parts = (['running', 'starting', 'waiting', 'done', 'failed', 'cancelled'] as const).filter((status) => counts[status] > 0)
-    const spent = formatTime(this.#clock.now() - this.#startedAt)
-    return this.#err.colours.dim([...parts.map((status) => `${grouped(counts[status])} ${status}`), spent].join(' · '))
+    return this.#err.colours.dim(`${countsText(this.#board)} · ${formatTime(this.#clock.now() - this.#startedAt)}`)
   }
-}
-
-const systemClock: Clock = {
-  now: () => Date.now(),
-  every(ms, tick) {
-    const timer = setInterval(tick, ms)
-    timer.unref()
-    return () => clearInterval(timer)
-  },
 }
 
 function timeOfDay(at: number): string {
