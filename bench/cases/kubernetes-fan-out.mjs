@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { gate } from '../lib/raw-docker.mjs'
 import { callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
-import { answer } from '../tasks/answer.mjs'
+import { measureCalls } from '../lib/small-project.mjs'
 
 const calls = 50
 
@@ -19,8 +19,4 @@ export async function floor() {
   return performance.now() - started
 }
 
-export async function subject() {
-  const started = performance.now()
-  await Promise.all(Array.from({ length: calls }, () => answer.with({ engine: 'kubernetes' })()))
-  return performance.now() - started
-}
+export const subject = () => measureCalls('kubernetes', `await Promise.all(Array.from({ length: ${calls} }, () => answer()))`)

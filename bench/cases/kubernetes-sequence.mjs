@@ -1,6 +1,6 @@
 /** Ten calls of a script, one after the other, against as many pods that say one thing and are deleted. */
 import { callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
-import { answer } from '../tasks/answer.mjs'
+import { measureCalls } from '../lib/small-project.mjs'
 
 const calls = 10
 
@@ -16,8 +16,4 @@ export async function floor() {
   return performance.now() - started
 }
 
-export async function subject() {
-  const started = performance.now()
-  for (let i = 0; i < calls; i++) await answer.with({ engine: 'kubernetes' })()
-  return performance.now() - started
-}
+export const subject = () => measureCalls('kubernetes', `for (let i = 0; i < ${calls}; i++) await answer()`)
