@@ -26,6 +26,8 @@ const defaultPatienceMs = 10_000
 const silenceMs = 15_000
 const firstRetryMs = 100
 const longestRetryMs = 2000
+/** So long after it was away a server may not know the rights of anybody yet. */
+const settlingMs = 10_000
 /** Over TLS each one costs a handshake. */
 const maxSockets = 64
 
@@ -33,6 +35,7 @@ export class ApiClient {
   readonly cluster: Cluster
   readonly #credentials: CredentialSource
   readonly #agent: PlainAgent
+  #awayAt = -Infinity
 
   constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
     this.cluster = cluster
@@ -84,8 +87,10 @@ export class ApiClient {
   }
 
   /** What the server says when it refuses. */
-  refusal(response: IncomingMessage): Promise<ApiError> {
-    return refusal(response)
+  async refusal(response: IncomingMessage): Promise<ApiError> {
+    const error = await refusal(response)
+    const isSettling = error.status === 403 && Date.now() - this.#awayAt < settlingMs
+    return isSettling ? new ApiError(503, { message: error.message, reason: error.reason }) : error
   }
 
   close(): void {
@@ -121,7 +126,10 @@ export class ApiClient {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const send = url.protocol === 'http:' ? plainRequest : request
       const asked = send(url, options, resolve)
-      asked.on('error', reject)
+      asked.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNREFUSED') this.#awayAt = Date.now()
+        reject(error)
+      })
       asked.setTimeout(silenceMs, () =>
         asked.destroy(Object.assign(new Error(`no answer within ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })),
       )
@@ -129,7 +137,7 @@ export class ApiClient {
     })
     response.socket.setTimeout(0)
     if ((response.statusCode ?? 0) < 400) return response
-    throw await refusal(response)
+    throw await this.refusal(response)
   }
 }
 
