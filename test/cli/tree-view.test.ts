@@ -128,9 +128,10 @@ test('ten thousand children are one line, drawn in bounded time', async () => {
   await stage.play(story.events)
   await stage.frame()
   expect(await stage.terminal.text()).toMatch(/square × 10,000 +8 running, 9,680 waiting, 312 done/)
-  const started = performance.now()
+  const before = process.cpuUsage()
   for (let n = 0; n < 100; n++) await stage.frame()
-  expect((performance.now() - started) / 100).toBeLessThan(20)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1000 / 100).toBeLessThan(20)
 })
 
 test('a recursion of thousands of runs fits the terminal', async () => {
