@@ -46,7 +46,7 @@ export class ApiClient {
 
   /** Throws an `ApiError` when the server refuses, or what the connection threw. What passes is tried again within the patience. */
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-    const deadline = Date.now() + (options.patienceMs ?? defaultPatienceMs)
+    const deadline = performance.now() + (options.patienceMs ?? defaultPatienceMs)
     let renewed = false
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
@@ -59,7 +59,7 @@ export class ApiClient {
           continue
         }
         const nextMs = error instanceof ApiError ? (error.retryAfterMs ?? waitMs) : waitMs
-        if (!isPassing(error) || Date.now() + nextMs > deadline) throw error
+        if (!isPassing(error) || performance.now() + nextMs > deadline) throw error
         await pause(nextMs * (0.75 + Math.random() / 2), undefined, { signal: options.signal })
       }
     }
@@ -89,7 +89,7 @@ export class ApiClient {
   /** What the server says when it refuses. */
   async refusal(response: IncomingMessage): Promise<ApiError> {
     const error = await refusal(response)
-    const isSettling = error.status === 403 && Date.now() - this.#awayAt < settlingMs
+    const isSettling = error.status === 403 && performance.now() - this.#awayAt < settlingMs
     return isSettling ? new ApiError(503, { message: error.message, reason: error.reason }) : error
   }
 
@@ -127,7 +127,7 @@ export class ApiClient {
       const send = url.protocol === 'http:' ? plainRequest : request
       const asked = send(url, options, resolve)
       asked.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') this.#awayAt = Date.now()
+        if (error.code === 'ECONNREFUSED') this.#awayAt = performance.now()
         reject(error)
       })
       asked.setTimeout(silenceMs, () =>

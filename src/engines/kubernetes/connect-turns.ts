@@ -32,7 +32,7 @@ export class ConnectTurns {
   async wait(pod: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     let known = this.#waiting.get(pod)
-    if (!known) this.#waiting.set(pod, (known = { since: Date.now(), tries: 0, wake: new AbortController(), wokenAt: undefined }))
+    if (!known) this.#waiting.set(pod, (known = { since: performance.now(), tries: 0, wake: new AbortController(), wokenAt: undefined }))
     if (known.wake.signal.aborted) known.wake = new AbortController()
     const ms = this.#pauseMs(known)
     known.tries++
@@ -43,7 +43,7 @@ export class ConnectTurns {
   wake(pod: string): void {
     const known = this.#waiting.get(pod)
     if (!known || known.wokenAt !== undefined) return
-    known.wokenAt = Date.now()
+    known.wokenAt = performance.now()
     known.wake.abort()
   }
 
@@ -52,7 +52,7 @@ export class ConnectTurns {
     const known = this.#waiting.get(pod)
     this.#waiting.delete(pod)
     if (!known || known.tries === 0) return
-    const tookMs = Math.min(Date.now() - known.since, 4 * this.#usualMs)
+    const tookMs = Math.min(performance.now() - known.since, 4 * this.#usualMs)
     this.#usualMs += (tookMs - this.#usualMs) / 4
   }
 
@@ -65,7 +65,7 @@ export class ConnectTurns {
     if (tries === 0) return this.#usualMs * firstShare
     const sharedMs = (this.#waiting.size / perSecond) * 1000
     const stepMs = Math.max(shortestMs, sharedMs, this.#usualMs * stepShare)
-    const waitedMs = Date.now() - (wokenAt ?? since)
+    const waitedMs = performance.now() - (wokenAt ?? since)
     return Math.min(longestMs, waitedMs > 4 * this.#usualMs ? Math.max(stepMs, waitedMs / 10) : stepMs)
   }
 }

@@ -91,9 +91,9 @@ export class Link {
         }
         // 400: the pod has no node yet. 404: it is gone, which the watch tells with its cause.
         const mayPass = isPassing(error) || (error instanceof ApiError && (error.status === 400 || error.status === 404))
-        failingSince = Math.min(failingSince, Date.now())
+        failingSince = Math.min(failingSince, performance.now())
         const isAwaited = error instanceof ApiError && error.status === 400
-        if (!mayPass || (!isAwaited && Date.now() - failingSince > failingMs)) throw error
+        if (!mayPass || (!isAwaited && performance.now() - failingSince > failingMs)) throw error
       }
     }
   }

@@ -87,10 +87,10 @@ export class Session {
     this.#acknowledgedBytes = this.#receivedBytes
     this.#mayWrite = isFirst
     if (isFirst) for (const { bytes } of this.#kept) carrier.write(bytes)
-    let heardAt = Date.now()
+    let heardAt = performance.now()
     this.#beating = setInterval(() => {
       if (this.#heardAt > heardAt) heardAt = this.#heardAt
-      if (Date.now() - heardAt > this.#options.silenceMs) return this.#break('it fell silent')
+      if (performance.now() - heardAt > this.#options.silenceMs) return this.#break('it fell silent')
       carrier.write(frame(own.beat, Buffer.alloc(0)))
     }, this.#options.beatMs)
   }
@@ -121,7 +121,7 @@ export class Session {
 
   /** Bytes from the connection. */
   take(chunk: Buffer): void {
-    this.#heardAt = Date.now()
+    this.#heardAt = performance.now()
     this.#pending.push(chunk)
     this.#pendingBytes += chunk.length
     if (this.#pendingBytes < this.#neededBytes) return
