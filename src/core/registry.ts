@@ -20,11 +20,13 @@ interface Registry {
   readonly files: Map<string, FileRecord>
   /** By module name: its namespace object. */
   readonly modules: Map<string, object>
+  /** Where in its file's code a task was created, as V8 knows it. */
+  readonly sites: WeakMap<TaskPlace, NodeJS.CallSite>
 }
 
 const shared = globalThis as { [key: symbol]: unknown }
 const registryKey = Symbol.for('cowait.registry')
-const registry = (shared[registryKey] ??= { files: new Map(), modules: new Map() }) as Registry
+const registry = (shared[registryKey] ??= { files: new Map(), modules: new Map(), sites: new WeakMap() }) as Registry
 
 /** Compiled modules call this at their end; see project/. */
 shared[Symbol.for('cowait.modules')] ??= registerModule
@@ -44,10 +46,14 @@ function placeOf(value: unknown): TaskPlace | undefined {
 /** Notes that a task is being created, and where. To be called straight from `task()`. */
 export function createPlace(below: (...args: never[]) => unknown): TaskPlace {
   const site = callSite(below)
-  const known = registry.files.get(site.file)
-  const record = known && !isReload(known, site) ? known : openRecord(site.file)
-  const place: TaskPlace = { ...site, ordinal: record.places.length }
+  const file = asPath(site?.getFileName() ?? '')
+  const at = { line: site?.getLineNumber() ?? 0, column: site?.getColumnNumber() ?? 0 }
+  const known = registry.files.get(file)
+  const record = known && !isReload(known, at) ? known : openRecord(file)
+  const place: TaskPlace = { file, ...at, ordinal: record.places.length }
   record.places.push(place)
+  // Reading the source map costs more than all of this: only who asks for the name needs it.
+  if (site) registry.sites.set(place, site)
   return place
 }
 
@@ -64,31 +70,33 @@ function openRecord(file: string): FileRecord {
   return record
 }
 
-/** The place in the outermost frame of user code before the module loader: the module that is loading, also through a factory elsewhere. */
-function callSite(below: (...args: never[]) => unknown): { file: string; line: number; column: number } {
-  let found = { file: '', line: 0, column: 0 }
-  let outermost: NodeJS.CallSite | undefined
+/** The outermost frame of user code before the module loader: the module that is loading, also through a factory elsewhere. */
+function callSite(below: (...args: never[]) => unknown): NodeJS.CallSite | undefined {
+  let found: NodeJS.CallSite | undefined
+  let foundFile = ''
   for (const site of rawCallSites(below)) {
     const file = site.getFileName() ?? ''
     if (file.startsWith('node:') || file === '') {
-      if (found.file !== '') break
+      if (found) break
       continue
     }
-    if (found.file !== '' && isLoaderFrame(file) && !isLoaderFrame(found.file)) break
-    found = { file: asPath(file), line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0 }
-    outermost = site
+    if (found && isLoaderFrame(file) && !isLoaderFrame(foundFile)) break
+    found = site
+    foundFile = file
   }
-  return outermost ? { ...found, ...writtenAt(outermost) } : found
+  return found
 }
 
-/** The place in the source, where a test runner that transforms it says how stacks are to be read. */
-function writtenAt(site: NodeJS.CallSite): { line: number; column: number } | undefined {
+/** The place in the source, where a source map or a test runner that transforms it says how stacks are to be read. */
+function writtenAt(place: TaskPlace): { line: number; column: number } {
   const { prepareStackTrace } = Error
+  const site = registry.sites.get(place)
   try {
-    const [, line, column] = /:(\d+):(\d+)\)?$/.exec(String(prepareStackTrace?.(new Error('place'), [site]))) ?? []
-    return line && column ? { line: Number(line), column: Number(column) } : undefined
+    const stack = site && prepareStackTrace?.(new Error('place'), [site])
+    const [, line, column] = /:(\d+):(\d+)\)?$/.exec(String(stack)) ?? []
+    return line && column ? { line: Number(line), column: Number(column) } : place
   } catch {
-    return undefined
+    return place
   }
 }
 
@@ -145,9 +153,10 @@ function exportNameOf(place: TaskPlace): string | undefined {
   return place.exportName ?? undefined
 }
 
-function readExportName({ file, line, column }: TaskPlace): string | undefined {
+function readExportName(place: TaskPlace): string | undefined {
   try {
-    const lines = readFileSync(file, 'utf8').split('\n').slice(0, line)
+    const { line, column } = writtenAt(place)
+    const lines = readFileSync(place.file, 'utf8').split('\n').slice(0, line)
     const before = [...lines.slice(-5, -1), lines.at(-1)?.slice(0, column - 1) ?? ''].join('\n')
     return /export\s+(?:const|let|var)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?::[^=]*)?=\s*(?:[\w$]+\s*\.\s*)?[\w$]*$/u.exec(
       before,

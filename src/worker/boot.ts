@@ -3,9 +3,12 @@
  * the runtime is a third of a worker's start, so the first worker leaves the compiled form at the place that its engine names, if it
  * names one (a folder that only this user can enter), and later ones take it from there.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { Script } from 'node:vm'
+import type { Script } from 'node:vm'
+
+/** `import` of these would load all that `fs` can do, streams and promises, to make their names: a tenth of a worker's start. */
+const { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = process.getBuiltinModule('node:fs')
+const { createRequire, Module } = process.getBuiltinModule('node:module')
+const vm = process.getBuiltinModule('node:vm')
 
 /** The runtime's file beside this one; its name changes with its content. */
 declare const RUNTIME: string
@@ -39,7 +42,7 @@ function compiled(folder: string): { readonly script: Script; keep(): void } {
   const path = `${folder}/code-${versions.replaceAll(/[^\w.=-]/g, '_')}`
   const cachedData = readIfThere(path)
   const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'utf8')}\n})`
-  const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) })
+  const script = new vm.Script(source, { filename: file, ...(cachedData && { cachedData }) })
   return {
     script,
     keep: () => {
@@ -66,7 +69,7 @@ function removeOld(folder: string): void {
 
 /** As `require` would, so that the user's `import 'cowait'` finds this instance. */
 function evaluate(script: Script): Runtime {
-  const module = new (require('node:module') as new (id: string) => CachedModule)(file)
+  const module = new (Module as unknown as new (id: string) => CachedModule)(file)
   require.cache[file] = module as unknown as NodeJS.Module
   const run = script.runInThisContext() as (exports: unknown, require: NodeJS.Require, module: CachedModule, filename: string) => void
   run(module.exports, require, module, file)
