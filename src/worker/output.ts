@@ -44,15 +44,26 @@ export class DescriptorOutput implements Output {
     }
   }
 
-  /** A full pipe that does not block is tried again: the reader always reads (see supervisor/printed.ts). */
+  /** A string goes out as it is, which is faster; what the pipe has no room for follows. */
   #writeText(text: string): void {
+    const written = this.#write(() => writeSync(this.#fd, text))
+    if (written === undefined || written === Buffer.byteLength(text)) return
     const bytes = Buffer.from(text)
-    for (let at = 0; at < bytes.length;) {
+    for (let at = written; at < bytes.length;) {
+      const more = this.#write(() => writeSync(this.#fd, bytes, at))
+      if (more === undefined) return
+      at += more
+    }
+  }
+
+  /** A full pipe that does not block is tried again: the reader always reads (see supervisor/printed.ts). Undefined: nobody reads. */
+  #write(attempt: () => number): number | undefined {
+    for (;;) {
       try {
-        at += writeSync(this.#fd, bytes, at)
+        return attempt()
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
-        if (code === 'EPIPE') return
+        if (code === 'EPIPE') return undefined
         if (code !== 'EAGAIN') throw error
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
       }
@@ -77,19 +88,25 @@ class RecordStream extends Writable {
   readonly #decoder = new StringDecoder('utf8')
 
   constructor(output: DescriptorOutput, stream: 'stdout' | 'stderr') {
-    super({ decodeStrings: true })
+    super({ decodeStrings: false })
     this.#output = output
     this.#stream = stream
     this.fd = stream === 'stdout' ? 1 : 2
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: (error?: Error) => void): void {
     const level = this.#output.level ?? (this.#stream === 'stderr' ? 'error' : 'info')
-    const lines = this.#decoder.write(chunk).split('\n')
+    const lines = this.#textOf(chunk, encoding).split('\n')
     const rest = lines.pop() ?? ''
     for (const text of lines) this.#output.write({ level, stream: this.#stream, text })
     if (rest) this.#output.write({ level, stream: this.#stream, text: rest, more: true })
     done()
+  }
+
+  #textOf(chunk: Buffer | string, encoding: BufferEncoding): string {
+    if (typeof chunk !== 'string') return this.#decoder.write(chunk)
+    if (encoding !== 'utf8' && encoding !== 'utf-8') return this.#decoder.write(Buffer.from(chunk, encoding))
+    return this.#decoder.end() + chunk
   }
 }
 

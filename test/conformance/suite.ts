@@ -301,6 +301,9 @@ export function conformance(engine: ConformanceEngine): void {
       const odd = host.start('output:printsOddBytes')
       await odd.settled
       expect(host.lines(odd.id)).toEqual(['a\ufffdb\0c'])
+      const pieces = host.start('output:printsInPieces')
+      await pieces.settled
+      expect(host.lines(pieces.id).join('')).toBe('é and base64, f6\u{1f600}\ufffd cut')
       const thread = host.start('output:printsFromThread')
       await thread.settled
       expect(host.lines(thread.id)).toEqual(['from a thread'])
