@@ -37,8 +37,15 @@ function readJsonConfig(file: string, name: string): unknown {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new UsageError(code === undefined ? `${name} is not JSON: ${message}` : `${name} cannot be read (${code})`, { cause: error })
+    const problem = code === undefined ? `${name} is not JSON: ${message}` : `${name} cannot be read (${reasons[code] ?? code})`
+    throw new UsageError(problem, { cause: error })
   }
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not read it: see its permissions with ls -l',
 }
 
 async function importConfig(place: ProjectPlace, file: string, name: string): Promise<unknown> {

@@ -43,6 +43,14 @@ export interface Ended {
   readonly stderr: string
 }
 
+export interface InvocationOptions {
+  readonly cwd: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly stdin?: 'ignore' | 'pipe'
+  /** A program with its arguments that starts the command line. */
+  readonly through?: readonly string[]
+}
+
 /** One start of the command line. */
 export class Invocation {
   readonly child: ChildProcess
@@ -51,11 +59,9 @@ export class Invocation {
   readonly ended: Promise<Ended>
   #onText: (() => void)[] = []
 
-  constructor(
-    args: readonly string[],
-    { cwd, env = {}, stdin = 'ignore' }: { cwd: string; env?: NodeJS.ProcessEnv; stdin?: 'ignore' | 'pipe' },
-  ) {
-    this.child = spawn(process.execPath, [program, ...args], {
+  constructor(args: readonly string[], { cwd, env = {}, stdin = 'ignore', through = [] }: InvocationOptions) {
+    const [command = process.execPath, ...words] = [...through, process.execPath, program, ...args]
+    this.child = spawn(command, words, {
       cwd,
       env: { ...cleanEnvironment(), XDG_CONFIG_HOME: join(cwd, 'no-config'), COWAIT_ENGINE: 'process', ...env },
       stdio: [stdin, 'pipe', 'pipe'],

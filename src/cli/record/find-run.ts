@@ -1,5 +1,5 @@
 import { UsageError } from '../../core/errors.ts'
-import { listRecords } from './record.ts'
+import { listRecords, noRecords } from './record.ts'
 import { RecordReader } from './record-reader.ts'
 
 /** The record that holds a run: a root by its file's name, any other run by looking into the records, newest first. */
@@ -25,5 +25,6 @@ export function findRun(wanted: string, folder: string): { file: string; run: st
     if (exact !== undefined) return { file, run: exact }
     if (runs.length > 1) throw new UsageError(`${wanted} fits ${runs.length} runs: ${runs.slice(0, 5).join(', ')}. Give more of the id.`)
   }
+  if (!newest) throw new UsageError(noRecords(folder))
   throw new UsageError(`There is no record of a run ${wanted} in ${folder}.`)
 }

@@ -62,9 +62,7 @@ export function pickRecord(wanted: string, folder: string): RecordEntry {
   const [only, ...others] = fitting
   if (!only) {
     throw new UsageError(
-      records.length === 0
-        ? `There are no records in ${folder}.`
-        : `There is no record of ${wanted} in ${folder}; the newest is ${records[0]?.id}.`,
+      records.length === 0 ? noRecords(folder) : `There is no record of ${wanted} in ${folder}; the newest is ${records[0]?.id}.`,
     )
   }
   if (others.length > 0)
@@ -77,15 +75,27 @@ export function pickRecord(wanted: string, folder: string): RecordEntry {
   return only
 }
 
+export function noRecords(folder: string): string {
+  return `No run is recorded in ${folder}: "cowait run" records those that it starts.`
+}
+
 /** Reads a record. Lines that are not JSON, as after a power cut, are left out. Throws for a file that is no record. */
 export function readRecord(file: string): RunRecordFile {
-  const lines = parseLines(readFileSync(file, 'utf8'))
+  const lines = parseLines(readWhole(file))
   const [header, ...rest] = lines as [RecordHeader | undefined, ...(RunEvent | RecordResult)[]]
   if (header?.type !== 'record') throw new UsageError(`${file} is not a record of a run.`)
   if (header.version !== RECORD_VERSION)
     throw new UsageError(`${file} was written by another version (record version ${header.version}; this one reads ${RECORD_VERSION}).`)
   const result = rest.find((line) => line.type === 'result')
   return { header, events: rest.filter((line) => line.type !== 'result'), ...(result && { result }) }
+}
+
+function readWhole(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`The record ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, { cause: error })
+  }
 }
 
 export function parseLines(text: string): unknown[] {

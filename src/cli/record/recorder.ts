@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, writeFileSync, type WriteStream } from 'node:fs'
+import { accessSync, constants, createWriteStream, existsSync, mkdirSync, writeFileSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { RunEvent } from '../../core/events.ts'
 import { eventLine } from '../event-line.ts'
@@ -37,11 +37,13 @@ export class Recorder {
   static open(root: string, options: RecorderOptions): Recorder | undefined {
     try {
       mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-      writeFileSync(join(options.folder, '..', '.gitignore'), '*\n', { flag: 'wx' })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return undefined
+      const ignored = join(options.folder, '..', '.gitignore')
+      if (!existsSync(ignored)) writeFileSync(ignored, '*\n')
+      accessSync(options.folder, constants.W_OK)
+      pruneRecords(options.folder)
+    } catch {
+      return undefined
     }
-    pruneRecords(options.folder)
     const now = new Date()
     const stamp = now.toISOString().slice(0, 23).replaceAll(':', '-')
     const stream = createWriteStream(join(options.folder, `${stamp}-${root}.ndjson`), { mode: 0o600, flags: 'wx' })
@@ -75,6 +77,8 @@ export class Recorder {
   async end({ run, status, exitCode, durationMs, left }: Outcome): Promise<void> {
     this.#write({ type: 'result', run, status, exitCode, durationMs, left })
     this.#drain()
+    // A disk that is full has closed it already.
+    if (this.#stream.closed) return
     await new Promise<void>((resolve) => {
       this.#stream.once('close', resolve)
       this.#stream.end()

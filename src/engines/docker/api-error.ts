@@ -46,7 +46,7 @@ export function connectionError(error: unknown, endpoint: Endpoint): Error {
   if (code === 'EACCES' || code === 'EPERM') {
     return new EngineError(`No permission to use the Docker engine at ${endpoint.name}.`, {
       cause: error,
-      hint: 'Add yourself to its group ("sudo usermod -aG docker $USER", then log in again), or use rootless Docker.',
+      hint: 'Add yourself to its group ("sudo usermod -aG docker $USER", then log in again), use rootless Docker, or --engine process.',
     })
   }
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
