@@ -9,6 +9,7 @@ const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts', 'test/confor
 export default defineConfig({
   test: {
     globalSetup: ['test/setup/build-dist.ts'],
+    setupFiles: ['test/setup/no-leaks.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
@@ -40,7 +41,15 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'docker', include: docker, exclude: notTests, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'docker',
+          include: docker,
+          setupFiles: ['test/setup/no-containers.ts'],
+          exclude: notTests,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
