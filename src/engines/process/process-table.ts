@@ -3,12 +3,17 @@
  * found, and a subprocess that left its worker's process group is out of reach.
  */
 import { readFile, readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isZombie } from '../host-process.ts'
 import { findMark, type Mark } from './marker.ts'
 
 const READS_AT_ONCE = 16
 /** The process has gone meanwhile, or belongs to somebody else. */
 const UNREADABLE = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
+/** Other reads give descriptors back soon. */
+const NO_DESCRIPTOR = new Set(['EMFILE', 'ENFILE'])
+const DESCRIPTOR_WAIT_MS = 5_000
+const NAP_MS = 10
 
 interface Request {
   readonly needle: string
@@ -109,7 +114,7 @@ export class ProcessTable {
    * there were ids left, every descendant's id is above its ancestor's, and older processes need no look.
    */
   async #lowestPid(requests: readonly Request[]): Promise<number> {
-    const [forks, limit] = await Promise.all([countForks(), readFile('/proc/sys/kernel/pid_max', 'latin1')])
+    const [forks, limit] = await Promise.all([countForks(), patiently(() => readFile('/proc/sys/kernel/pid_max', 'latin1'))])
     const lowest = requests.map(({ since }) => (since && forks - since.forks < Number(limit) - since.pid ? since.pid : 0))
     this.#forks = forks
     return Math.min(...lowest)
@@ -118,18 +123,19 @@ export class ProcessTable {
 
 /** Processes and threads that the kernel has started since the boot. */
 async function countForks(): Promise<number> {
-  return Number(/^processes (\d+)$/m.exec(await readFile('/proc/stat', 'latin1'))?.[1] ?? Infinity)
+  const stat = await patiently(() => readFile('/proc/stat', 'latin1'))
+  return Number(/^processes (\d+)$/m.exec(stat)?.[1] ?? Infinity)
 }
 
 async function processIds(): Promise<number[]> {
-  return (await readdir('/proc')).map(Number).filter((pid) => pid > 0)
+  return (await patiently(() => readdir('/proc'))).map(Number).filter((pid) => pid > 0)
 }
 
 async function eachFile(pids: readonly number[], file: string, look: (pid: number, text: string) => void): Promise<void> {
   const rest = pids.values()
   const read = async (): Promise<void> => {
     for (const pid of rest) {
-      const text = await readFile(`/proc/${pid}/${file}`, 'latin1').catch((error: NodeJS.ErrnoException) => {
+      const text = await patiently(() => readFile(`/proc/${pid}/${file}`, 'latin1')).catch((error: NodeJS.ErrnoException) => {
         if (error.code && UNREADABLE.has(error.code)) return ''
         throw error
       })
@@ -137,4 +143,15 @@ async function eachFile(pids: readonly number[], file: string, look: (pid: numbe
     }
   }
   await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, pids.length) }, read))
+}
+
+/** Ending workers must not fail for the same want of descriptors for which a start has failed. */
+async function patiently<T>(read: () => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + DESCRIPTOR_WAIT_MS; ; await delay(NAP_MS)) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!NO_DESCRIPTOR.has((error as NodeJS.ErrnoException).code ?? '') || performance.now() > deadline) throw error
+    }
+  }
 }
