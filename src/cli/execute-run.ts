@@ -1,5 +1,6 @@
 import type { LocalSupervisor } from '../client/local.ts'
 import type { CancelReason } from '../core/caller.ts'
+import { realClock } from '../core/clock.ts'
 import type { ErrorSummary, TaskRef } from '../core/events.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Encoded } from '../core/value.ts'
@@ -61,10 +62,11 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     status: settlement.status,
     ...(settlement.status === 'done' && { output: toPlainJson(settlement.output) }),
     ...endOf(error, io.stop.first),
-    durationMs: Math.round(Date.now() - io.startedAt),
+    durationMs: Math.round(realClock.now() - io.startedAt),
     left,
   }
-  await recorder?.end(outcome)
+  const fault = await recorder?.end(outcome)
+  if (fault) view.notice(`the record of this run is not complete: ${fault.message}`)
   return outcome
 }
 

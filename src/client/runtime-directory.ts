@@ -1,4 +1,4 @@
-import { mkdirSync, lstatSync } from 'node:fs'
+import { mkdirSync, lstatSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EngineError } from '../core/errors.ts'
@@ -15,15 +15,20 @@ export function runtimeRoot(): string {
 /** Makes the private folder of one supervisor, marked as this process's. Throws if somebody else could get at it. */
 export function createPrivateDirectory(supervisor: string): string {
   const root = runtimeRoot()
+  const directory = join(root, supervisor)
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 })
     const status = lstatSync(root)
     if (!status.isDirectory() || (status.mode & 0o077) !== 0 || status.uid !== (process.getuid?.() ?? status.uid)) {
       throw new Error('it is not a folder of yours alone')
     }
-    const directory = join(root, supervisor)
     mkdirSync(directory, { mode: 0o700 })
-    claimFolder(directory, ownHome())
+    try {
+      claimFolder(directory, ownHome())
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true })
+      throw error
+    }
     return directory
   } catch (error) {
     throw new EngineError(

@@ -57,6 +57,7 @@ export async function withCache<T>(treeRoot: string, work: (cache: CacheFolder) 
 
 function createCache(root: string): CacheFolder {
   const own = join(root, '.cowait')
+  makeFolder(own)
   const path = join(own, 'cache')
   const cache = {
     path,
@@ -67,12 +68,22 @@ function createCache(root: string): CacheFolder {
     uses: join(path, 'uses'),
   }
   for (const folder of Object.values(cache)) {
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     accessSync(folder, constants.W_OK)
   }
   const ignored = join(own, '.gitignore')
   if (!existsSync(ignored)) writeFileSync(ignored, '*\n')
   return cache
+}
+
+/** Not recursively: that says of a read-only file system that there is no such file. */
+function makeFolder(folder: string): void {
+  try {
+    if (!existsSync(folder)) mkdirSync(folder)
+  } catch (error) {
+    // Another process made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /** A folder of this user alone with links to what lies in the project, so that packages are found and stack traces lead somewhere. */

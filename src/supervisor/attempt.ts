@@ -312,7 +312,7 @@ export class Attempt implements Owner {
       const { error: summary } = startError(this.#run, error)
       this.#outcome = {
         type: 'lost',
-        error: { ...summary, message: `${this.#run.id} answered, but ${(error as Error).message}` },
+        error: { ...summary, message: `${this.#run.id} answered, but its answer was lost: ${(error as Error).message}` },
         retryable: false,
       }
     }

@@ -47,13 +47,14 @@ function compiled(folder: string): { readonly script: Script; keep(): void } {
     script,
     keep: () => {
       if (cachedData && !script.cachedDataRejected) return
+      const part = `${path}.${process.pid}`
       try {
         removeOld(folder)
-        const part = `${path}.${process.pid}`
         writeFileSync(part, script.createCachedData(), { mode: 0o600 })
         renameSync(part, path)
       } catch {
         // The next worker compiles it again.
+        rmSync(part, { force: true })
       }
     },
   }

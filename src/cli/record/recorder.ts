@@ -1,4 +1,4 @@
-import { accessSync, constants, createWriteStream, existsSync, mkdirSync, writeFileSync, type WriteStream } from 'node:fs'
+import { accessSync, constants, createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { RunEvent } from '../../core/events.ts'
 import { eventLine } from '../event-line.ts'
@@ -25,12 +25,13 @@ export class Recorder {
   readonly #mask: ((key: string, value: unknown) => unknown) | undefined
   #pending = ''
   #bytes = 0
+  #fault: Error | undefined
   readonly #dropped = new Map<string, number>()
 
   private constructor(stream: WriteStream, secrets: readonly string[]) {
     this.#stream = stream
     this.#mask = maskOf(secrets)
-    stream.on('error', () => undefined)
+    stream.on('error', (error) => (this.#fault = error))
   }
 
   /** Nothing for a folder that cannot be written: a run does not fail for want of a record. */
@@ -73,16 +74,19 @@ export class Recorder {
     else this.#append(eventLine(event))
   }
 
-  /** Writes how it ended. Resolves when the file is complete. */
-  async end({ run, status, exitCode, durationMs, left }: Outcome): Promise<void> {
+  /** Writes how it ended. Resolves when the file is complete, with what kept it from being so. */
+  async end({ run, status, exitCode, durationMs, left }: Outcome): Promise<Error | undefined> {
     this.#write({ type: 'result', run, status, exitCode, durationMs, left })
     this.#drain()
-    // A disk that is full has closed it already.
-    if (this.#stream.closed) return
     await new Promise<void>((resolve) => {
+      // A disk that is full has closed it already.
+      if (this.#stream.closed) return resolve()
       this.#stream.once('close', resolve)
       this.#stream.end()
     })
+    // A file without its first line is no record.
+    if (this.#fault && this.#stream.bytesWritten === 0) rmSync(this.#stream.path, { force: true })
+    return this.#fault
   }
 
   #write(line: object): void {

@@ -1,3 +1,5 @@
+import { realClock } from '../../core/clock.ts'
+
 /** The time of a view; a test holds its own. */
 export interface Clock {
   now(): number
@@ -6,7 +8,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => realClock.now(),
   every(ms, tick) {
     const timer = setInterval(tick, ms)
     timer.unref()

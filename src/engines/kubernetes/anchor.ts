@@ -51,20 +51,20 @@ export class Anchor {
   }
 
   async #create(): Promise<Metadata> {
-    const startedAt = Date.now()
+    const elapsedMs = stopwatch()
     const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body: this.#spec(), query: { fieldManager: 'cowait' } })
-    void this.#renew(metadata, startedAt)
+    void this.#renew(metadata, elapsedMs)
     return metadata
   }
 
-  async #renew({ name, uid }: Metadata, startedAt: number): Promise<void> {
+  async #renew({ name, uid }: Metadata, elapsedMs: () => number): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
       await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
       for (;;) {
         if (signal.aborted) return
         try {
-          const activeDeadlineSeconds = Math.ceil((Date.now() - startedAt) / 1000) + leaseSeconds
+          const activeDeadlineSeconds = Math.ceil(elapsedMs() / 1000) + leaseSeconds
           await this.#client.call('PATCH', `${this.#jobs}/${name}`, {
             body: { metadata: { uid }, spec: { activeDeadlineSeconds } },
             contentType: 'application/merge-patch+json',
@@ -115,4 +115,10 @@ export class Anchor {
       },
     }
   }
+}
+
+/** Milliseconds from now on. The host's clock may be set back, and the steady one stands still while the host sleeps: the larger counts. */
+function stopwatch(): () => number {
+  const since = { clock: Date.now(), steady: performance.now() }
+  return () => Math.max(Date.now() - since.clock, performance.now() - since.steady)
 }
