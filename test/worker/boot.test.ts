@@ -61,7 +61,7 @@ test('what an old version left goes', () => {
   const base = makeBase()
   hello(base)
   const [kept = ''] = keptFiles(base)
-  const old = kept.replace(/code-.*/, 'code-old')
+  const old = kept.replace(/code-[^/]+$/, 'code-old')
   writeFileSync(old, '')
   utimesSync(old, 1, 1)
   rmSync(kept)
