@@ -9,8 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll } from 'vitest'
 
 const GONE_MS = 10_000
-/** What workers have compiled, for those to come. */
-const kept = [/^cowait-\d+\/code-[^/]+$/, /^node-compile-cache$/]
+/** What is compiled, for runs to come. */
+const kept = [/^cowait-cache-\d+$/, /^cowait-\d+\/code-[^/]+$/, /^node-compile-cache$/]
 
 const outer = process.env['TMPDIR']
 const outerRuntime = process.env['XDG_RUNTIME_DIR']
