@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { TaskDescription } from '../project/describe.ts'
-import { didYouMean } from '../project/nearest.ts'
+import { didYouMean } from '../core/nearest.ts'
 
 interface Wanted {
   /** As the user wrote it, for messages. */

@@ -7,18 +7,6 @@ export function formatTime(ms: number): string {
   return `${Math.floor(seconds / 3_600)} h ${pad(Math.floor((seconds % 3_600) / 60))} m`
 }
 
-/** An amount of memory for people: `512 B`, `1.5 MiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let value = bytes
-  let unit = 0
-  while (value >= 1_024 && unit < units.length - 1) {
-    value /= 1_024
-    unit++
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
-}
-
 /** `1 worker`, `3 workers`. */
 export function count(n: number, one: string): string {
   return `${grouped(n)} ${n === 1 ? one : `${one}s`}`

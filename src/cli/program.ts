@@ -266,11 +266,14 @@ function addCompletion({ program, io, done }: Place): void {
   program
     .command('completion')
     .summary('print the completion script of a shell')
-    .description('Prints what makes a shell complete commands, options and tasks. For bash: eval "$(cowait completion bash)"')
+    .description(
+      'Prints what makes a shell complete commands, options, tasks and runs, for its start-up file. bash and zsh: ' +
+        'eval "$(cowait completion bash)"; fish: cowait completion fish | source',
+    )
     .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const { completionScript } = await import('./complete.ts')
-      io.stdout.write(completionScript(shell))
+      const { completionScripts } = await import('./completion-script.ts')
+      io.stdout.write(completionScripts[shell])
       done(0)
     })
   program

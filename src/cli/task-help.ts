@@ -1,8 +1,9 @@
+import { formatBytes } from '../core/bytes.ts'
 import type { TaskDescription } from '../project/describe.ts'
 import type { JsonSchema } from '../project/json-schema.ts'
 import type { Colours } from './colours.ts'
-import { formatBytes, formatTime } from './format.ts'
-import { knownKeys, propertyOf, typeText, variantsOf } from './inputs/json-schema.ts'
+import { formatTime } from './format.ts'
+import { knownKeys, propertyOf, typeText, variantsOf } from './inputs/schema-types.ts'
 import { columnsText } from './table.ts'
 
 /** What `cowait run NAME --help` prints: the task's own inputs as options, and what it returns. */

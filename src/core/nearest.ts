@@ -12,6 +12,12 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best
 }
 
+/** ` Did you mean "x"?`, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const found = nearest(name, known)
+  return found === undefined ? '' : ` Did you mean ${JSON.stringify(found)}?`
+}
+
 /** Levenshtein's: how many letters must be added, removed or changed. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

@@ -4,7 +4,7 @@ import { isRecord } from '../core/option-checks.ts'
 import { OPTION_NAMES, resolveOptions } from '../core/resolve-options.ts'
 import { show } from '../core/show.ts'
 import type { CowaitConfig, EngineName, EngineSettings } from '../core/config-types.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../core/nearest.ts'
 
 type Check = (value: unknown) => string | undefined
 

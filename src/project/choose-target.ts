@@ -3,7 +3,7 @@ import type { CowaitConfig, Target } from '../core/config-types.ts'
 import { UsageError } from '../core/errors.ts'
 import type { RunOptions, TaskOptions } from '../core/options.ts'
 import { OPTION_NAMES, resolveOptions } from '../core/resolve-options.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../core/nearest.ts'
 import type { Project } from './project.ts'
 import { readVariables } from './read-variables.ts'
 

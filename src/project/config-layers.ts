@@ -6,7 +6,7 @@ import type { CowaitConfig } from '../core/config-types.ts'
 import { UsageError } from '../core/errors.ts'
 import { isRecord } from '../core/option-checks.ts'
 import { leadsOut, toSlashes } from './folders.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../core/nearest.ts'
 
 /** A config file as it was read. */
 export interface ConfigLayer {

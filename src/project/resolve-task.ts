@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:pat
 import { UsageError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import { leadsOut, toSlashes } from './folders.ts'
-import { isNeverIncluded } from './ignore-rules.ts'
+import { IgnoreRules, isNeverIncluded } from './ignore-rules.ts'
 import { moduleName } from './module-name.ts'
 import type { Project } from './project.ts'
 import { CODE_ENDINGS, loaderOf, stemOf } from './source.ts'
@@ -83,19 +83,20 @@ function unknownTask(project: Project, place: string, cwd: string): UsageError {
   )
 }
 
-/** Code files by their paths from the project's root; a few levels are enough to help. */
+/** Code files by their paths from the project's root, except those that are ignored; a few levels are enough to help. */
 function namesIn(project: Project): string[] {
   const names: string[] = []
-  const walk = (folder: string, depth: number): void => {
+  const walk = (folder: string, rules: IgnoreRules, depth: number): void => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
       if (isNeverIncluded(entry.name) || entry.name.startsWith('.') || names.length > 1000) continue
-      if (entry.isDirectory() && depth < 4) walk(path, depth + 1)
-      else if (entry.isFile() && loaderOf(path) && !/(?:^|\.)(?:test|spec|config)\.\w+$/.test(entry.name))
+      if (rules.ignores(path, entry.isDirectory())) continue
+      if (entry.isDirectory() && depth < 4) walk(path, rules.inside(path), depth + 1)
+      else if (entry.isFile() && loaderOf(path) && !/(?:^|\.)config\.\w+$/.test(entry.name))
         names.push(toSlashes(relative(project.root, path)))
     }
   }
-  walk(project.root, 0)
+  walk(project.root, IgnoreRules.of(project.root, project.treeRoot), 0)
   return names.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
 }
 

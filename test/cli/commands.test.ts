@@ -176,14 +176,6 @@ describe('a run that is over', () => {
   })
 })
 
-test('completion knows commands, options, choices and tasks', async () => {
-  expect((await run('complete', '--', 'r')).stdout).toBe('report\nrm\nrun\n')
-  expect((await run('complete', '--', 'run', 'out')).stdout).toBe('outcomes\n')
-  expect((await run('complete', '--', 'run', 'x', '--prog')).stdout).toBe('--progress\n')
-  expect((await run('complete', '--', 'run', 'x', '--progress', '')).stdout).toBe('auto\nplain\ntree\n')
-  for (const shell of ['bash', 'zsh', 'fish']) expect((await run('completion', shell)).stdout).toContain('cowait complete')
-})
-
 test('dev runs again when something that the task imports changes, and not for anything else', async () => {
   using changing = new TestProject()
   changing.write('part.ts', 'export const word = "one"\n')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildInput, missingKeys } from '../../src/cli/inputs/build-input.ts'
 import type { JsonSchema } from '../../src/project/json-schema.ts'
-import { typeText } from '../../src/cli/inputs/json-schema.ts'
+import { typeText } from '../../src/cli/inputs/schema-types.ts'
 import { parseInput } from '../../src/cli/inputs/parse-input.ts'
 
 const files: Record<string, string> = { 'note.txt': 'line one\n', 'list.json': '[1,2]' }

@@ -259,6 +259,22 @@ describe('exec', () => {
     expect({ code, stdout }).toEqual({ code: 5, stdout: '["b"]\n' })
   })
 
+  test('compiles once: a server goes on with the program that it started with', async () => {
+    const task = (word: string): string => `import { task } from 'cowait'\nexport const word = task(async () => '${word}')\n`
+    project.write('word.ts', task('first'))
+    project.write(
+      'server.ts',
+      `import { writeFileSync } from 'node:fs'
+import { word } from './word.ts'
+console.log(await word())
+writeFileSync(process.argv[2]!, ${JSON.stringify(task('second'))})
+console.log(await word())
+`,
+    )
+    const { code, stdout } = await cowait(['exec', 'server.ts', join(project.root, 'word.ts')], { cwd: project.root })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\nfirst\n' })
+  })
+
   test('says what is wrong with the file', async () => {
     expect(await cowait(['exec', 'gone.ts'], { cwd: project.root })).toMatchObject({
       code: 2,

@@ -62,6 +62,20 @@ group('the name of a task', () => {
     })
   })
 
+  test('names no code that is ignored', async () => {
+    await using project = await TestProject.create({
+      'package.json': '{}',
+      '.gitignore': 'dist/\nmade-*.ts\n',
+      'mine.ts': '',
+      'made-up.ts': '',
+      'dist/mined.js': '',
+      'jobs/.gitignore': 'old.ts\n',
+      'jobs/old.ts': '',
+      'jobs/new.ts': '',
+    })
+    await expect(resolveTask(await project.find(), 'zzzzzzzzz', project.root)).rejects.toThrow(/There are mine\.ts, jobs\/new\.ts\.$/)
+  })
+
   test.each([
     ['', /is not the name of a task/],
     ['sleep:', /is not the name of a task/],

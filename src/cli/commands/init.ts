@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
-import { didYouMean } from '../../project/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { ownPackage } from '../../project/package-root.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'

@@ -2,7 +2,8 @@ import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
 import { findWorkers, type KnownWorker } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
-import { formatBytes, formatTime } from '../format.ts'
+import { formatBytes } from '../../core/bytes.ts'
+import { formatTime } from '../format.ts'
 import type { Io } from '../io.ts'
 import { columnsText } from '../table.ts'
 
@@ -34,7 +35,7 @@ export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise
   }
   const now = Date.now()
   const rows = [
-    ...living.runs.filter((run) => run.parent === null).flatMap((root) => rowsBelow(root, living.runs, byRun, '', now)),
+    ...rowsBelow(null, childrenOf(living.runs), byRun, now),
     ...others.map((worker) => [
       worker.name,
       worker.kept ? 'kept' : 'abandoned',
@@ -49,23 +50,35 @@ export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise
   return exitCodes.done
 }
 
+/** By the id of the parent, oldest first. */
+function childrenOf(runs: readonly RunListing[]): Map<string | null, RunListing[]> {
+  const children = new Map<string | null, RunListing[]>()
+  for (const run of runs.toSorted((a, b) => a.createdAt - b.createdAt)) {
+    const siblings = children.get(run.parent)
+    if (siblings) siblings.push(run)
+    else children.set(run.parent, [run])
+  }
+  return children
+}
+
 function rowsBelow(
-  run: RunListing,
-  all: readonly RunListing[],
+  parent: string | null,
+  children: ReadonlyMap<string | null, readonly RunListing[]>,
   workers: ReadonlyMap<string, KnownWorker>,
-  indent: string,
   now: number,
+  indent = '',
 ): string[][] {
-  const attempt = run.attempt > 1 ? ` (attempt ${run.attempt})` : ''
-  const row = [
-    indent + run.id,
-    run.status + attempt,
-    formatTime(now - run.createdAt),
-    run.engine,
-    ...used(workers.get(run.id)),
-    `${run.task.module}:${run.task.export}`,
-  ]
-  return [row, ...all.filter((one) => one.parent === run.id).flatMap((child) => rowsBelow(child, all, workers, `${indent}  `, now))]
+  return (children.get(parent) ?? []).flatMap((run) => [
+    [
+      indent + run.id,
+      run.status + (run.attempt > 1 ? ` (attempt ${run.attempt})` : ''),
+      formatTime(now - run.createdAt),
+      run.engine,
+      ...used(workers.get(run.id)),
+      `${run.task.module}:${run.task.export}`,
+    ],
+    ...rowsBelow(run.id, children, workers, now, `${indent}  `),
+  ])
 }
 
 function used(worker: KnownWorker | undefined): [cpu: string, memory: string] {

@@ -2,7 +2,7 @@ import { UsageError } from '../../core/errors.ts'
 import type { Io } from '../io.ts'
 import { coerceText } from './coerce.ts'
 import type { JsonSchema } from '../../project/json-schema.ts'
-import { propertyOf, typeText, variantsOf } from './json-schema.ts'
+import { propertyOf, typeText, variantsOf } from './schema-types.ts'
 
 /** Asks for required inputs that are missing, one by one; where nobody can answer, says which they are. */
 export async function askInput(keys: readonly string[], schema: JsonSchema, io: Io, task: string): Promise<Record<string, unknown>> {

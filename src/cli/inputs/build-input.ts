@@ -1,9 +1,9 @@
 import { UsageError } from '../../core/errors.ts'
-import { didYouMean } from '../../project/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { coerceText, guessText } from './coerce.ts'
 import type { InputPart } from './parse-input.ts'
 import type { JsonSchema } from '../../project/json-schema.ts'
-import { knownKeys, propertyOf, variantsOf } from './json-schema.ts'
+import { knownKeys, propertyOf, variantsOf } from './schema-types.ts'
 
 type Bag = Record<string, unknown>
 

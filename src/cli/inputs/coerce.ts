@@ -1,6 +1,6 @@
-import { didYouMean } from '../../project/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { JsonSchema } from '../../project/json-schema.ts'
-import { typeText, variantsOf } from './json-schema.ts'
+import { typeText, variantsOf } from './schema-types.ts'
 
 export type Coerced = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
 
