@@ -17,7 +17,7 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
   const { colours, hasColours } = context.stderr
   const lines = [colours.red(`${board.get(outcome.run ?? '')?.name ?? 'cowait'} failed`)]
   const failed = error.path?.at(-1)?.id ?? outcome.run
-  for (const line of bodyLines(error, context.debug)) lines.push(`  ${safeText(line, hasColours)}`)
+  for (const line of errorLines(error, context.debug)) lines.push(`  ${safeText(line, hasColours)}`)
   if (error.lastLines && error.lastLines.length > 0) {
     lines.push('', `last lines of ${failed ?? 'the worker'}:`)
     for (const line of error.lastLines) lines.push(`  ${safeText(line, hasColours)}`)
@@ -29,7 +29,7 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
 }
 
 /** The joined stack where there is one, else the message; then where each run of the path awaited the next, up to the root. */
-function bodyLines(error: ErrorSummary, debug: boolean): string[] {
+export function errorLines(error: ErrorSummary, debug: boolean): string[] {
   const head = isTheirs(error) ? `${error.name}: ${error.message}` : error.message
   const lines = hasStack(error) ? stackLines(error.stack ?? '', head) : head.split('\n')
   if (debug || !error.path) return lines

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../core/events.ts'
-import { summaryLine } from '../failure-text.ts'
+import { errorLines } from '../failure-text.ts'
 import { Labels } from '../labels.ts'
 import { plainPreview } from '../plain-preview.ts'
 import type { RunRecordFile } from '../record/record.ts'
@@ -29,6 +29,7 @@ export function reportData({ header, events, result }: RunRecordFile): ReportDat
     for (const child of run.children) add(child, depth + 1)
   }
   for (const root of board.roots) add(root, 0)
+  const cause = index.get(board.roots[0]?.error?.path?.at(-1)?.id ?? '')
   const { lines, missing } = logLines(events, index, start)
   return {
     title: board.roots[0]?.name ?? header.root,
@@ -38,6 +39,7 @@ export function reportData({ header, events, result }: RunRecordFile): ReportDat
     spanMs: Math.max(1, end - start),
     status: result?.status ?? 'unfinished',
     ...(result && { exitCode: result.exitCode }),
+    ...(cause !== undefined && { cause }),
     left: result?.left ?? [],
     runs,
     lines,
@@ -71,7 +73,9 @@ function reportRun(run: RunEntry, depth: number, parent: number | undefined, lab
     spentMs: { ...run.spentMs },
     ...plainPreview('input', run.input),
     ...plainPreview('output', run.output),
-    ...(run.error && { error: { ...run.error, summary: summaryLine(run.error) } }),
+    ...(run.error && {
+      error: { text: errorLines(run.error, false).join('\n'), ...(run.error.lastLines && { lastLines: run.error.lastLines }) },
+    }),
   }
 }
 

@@ -9,6 +9,8 @@ export interface ReportData {
   readonly spanMs: number
   readonly status: string
   readonly exitCode?: number
+  /** Index of the run that made the root fail. */
+  readonly cause?: number
   readonly left: readonly string[]
   readonly runs: readonly ReportRun[]
   readonly lines: readonly LogLine[]
@@ -32,7 +34,7 @@ export interface ReportRun {
   readonly inputBytes?: number
   readonly output?: unknown
   readonly outputBytes?: number
-  readonly error?: { readonly summary: string; readonly stack?: string; readonly message: string; readonly lastLines?: readonly string[] }
+  readonly error?: { readonly text: string; readonly lastLines?: readonly string[] }
 }
 
 export interface Segment {

@@ -32,8 +32,7 @@ export class Detail {
         list,
         ...block(
           'Error',
-          run.error &&
-            [run.error.stack ?? run.error.message, ...(run.error.lastLines ? ['', 'last lines:', ...run.error.lastLines] : [])].join('\n'),
+          run.error && [run.error.text, ...(run.error.lastLines ? ['', 'last lines:', ...run.error.lastLines] : [])].join('\n'),
           'failure',
         ),
         ...block('Input', valueText(run.input, run.inputBytes)),

@@ -76,7 +76,8 @@ export class LogList {
         (!this.#onlyErrors || isError === 1) &&
         (this.#search === '' || text.toLowerCase().includes(this.#search)),
     )
-    this.#count.textContent = `${this.#rows.length.toLocaleString()} lines${missing > 0 ? `, ${missing.toLocaleString()} not recorded` : ''}`
+    const found = `${this.#rows.length.toLocaleString()} ${this.#rows.length === 1 ? 'line' : 'lines'}`
+    this.#count.textContent = `${found}${missing > 0 ? `, ${missing.toLocaleString()} not recorded` : ''}`
     this.#list.show(this.#rows.length)
   }
 

@@ -14,9 +14,8 @@ const runs = new RunList(data, (run) => {
   log.choose(run)
 })
 document.body.append(header(), element('main', '', runs.root, detail.root, log.root))
-const failed = data.runs.findIndex((run, index) => run.status === 'failed' && data.runs[index + 1]?.parent !== index)
 // Once there is a layout to scroll in.
-requestAnimationFrame(() => runs.select(Math.max(0, failed)))
+requestAnimationFrame(() => runs.select(data.cause ?? 0))
 
 function header(): HTMLElement {
   const failures = data.runs.filter((run) => run.status === 'failed').length
