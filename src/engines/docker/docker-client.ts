@@ -12,6 +12,9 @@ import { ApiError, connectionError } from './api-error.ts'
 import type { Endpoint } from './endpoint.ts'
 import { SshAgent } from './ssh-agent.ts'
 
+/** For an answer that costs no transfer. A busy engine takes seconds, one that is stuck (20.10 can lock itself up) takes for ever. */
+const answerMs = 120_000
+
 /** Docker 19.03, the first with everything that is asked for here. */
 const oldestApi = '1.40'
 /** The newest that this client was written against; a newer engine is spoken to in this one where it still can. */
@@ -29,16 +32,22 @@ type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
 export class DockerClient {
   readonly endpoint: Endpoint
   readonly #agent: Agent
+  readonly #answerMs: number
   #version = ''
 
-  private constructor(endpoint: Endpoint) {
+  private constructor(endpoint: Endpoint, limits: { readonly answerMs?: number | undefined }) {
     this.endpoint = endpoint
     this.#agent = agentFor(endpoint)
+    this.#answerMs = limits.answerMs ?? answerMs
   }
 
   /** Finds the engine and a version of the API that both speak. Throws an `EngineError` that says what stands in the way. */
-  static async connect(endpoint: Endpoint, signal: AbortSignal): Promise<DockerClient> {
-    const client = new DockerClient(endpoint)
+  static async connect(
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    limits: { readonly answerMs?: number | undefined } = {},
+  ): Promise<DockerClient> {
+    const client = new DockerClient(endpoint, limits)
     try {
       const response = await client.#send('GET', '/_ping', { signal })
       response.resume()
@@ -62,12 +71,14 @@ export class DockerClient {
     }
   }
 
-  /** Calls and reads the answer as JSON. Throws an `ApiError` with the engine's own words. */
-  async call<T = unknown>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
-    const response = await this.#send(method, path, options)
-    const text = await readText(response)
-    // What is not JSON is an empty answer or plain text ("OK"), which nobody asks for.
-    return (response.headers['content-type']?.includes('json') && text !== '' ? JSON.parse(text) : undefined) as T
+  /** Calls and reads the answer as JSON. Throws an `ApiError` with the engine's own words, an `EngineError` when it is silent. */
+  call<T = unknown>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
+    return this.#inTime(`${method} ${path}`, options.signal, async (signal) => {
+      const response = await this.#send(method, path, { ...options, signal })
+      const text = await readText(response)
+      // What is not JSON is an empty answer or plain text ("OK"), which nobody asks for.
+      return (response.headers['content-type']?.includes('json') && text !== '' ? JSON.parse(text) : undefined) as T
+    })
   }
 
   /** Hands a call over to the engine and does not wait for its answer, whatever that is. It outlives `close`. */
@@ -96,22 +107,44 @@ export class DockerClient {
   /** Turns a call into a raw stream, both ways. `head` is what came with the answer. */
   upgrade(path: string, options: CallOptions = {}): Promise<{ socket: Duplex; head: Buffer }> {
     const { body, headers } = encode(options)
-    return new Promise((resolve, reject) => {
+    return this.#inTime(`POST ${path}`, options.signal, (signal) => {
       const sent = request({
-        ...this.#options('POST', path, options),
+        ...this.#options('POST', path, { ...options, signal }),
         agent: agentFor(this.endpoint, false),
         headers: { ...headers, connection: 'Upgrade', upgrade: 'tcp' },
       })
-      sent.on('upgrade', (_response, socket: Duplex, head: Buffer) => resolve({ socket, head }))
-      sent.on('response', (response) => void failure(response, 'POST', path).then(reject, reject))
-      sent.on('error', reject)
-      sent.end(body)
+      return new Promise((resolve, reject) => {
+        sent.on('upgrade', (_response, socket: Duplex, head: Buffer) => resolve({ socket, head }))
+        sent.on('response', (response) => void failure(response, 'POST', path).then(reject, reject))
+        sent.on('error', reject)
+        sent.end(body)
+      })
     })
   }
 
   /** Ends idle connections. Calls that are under way end by their signals. */
   close(): void {
     this.#agent.destroy()
+  }
+
+  async #inTime<T>(call: string, outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    outer?.throwIfAborted()
+    const stop = new AbortController()
+    const silence = new EngineError(
+      `The Docker engine at ${this.endpoint.name} has not answered ${call} for ${Math.round(this.#answerMs / 1000)} s.`,
+      { hint: 'It is stuck or far too busy. Its log may tell why ("journalctl -u docker"); where it is stuck, restart it.' },
+    )
+    const timer = setTimeout(() => stop.abort(silence), this.#answerMs)
+    const onAbort = (): void => stop.abort(outer?.reason)
+    outer?.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await work(stop.signal)
+    } catch (error) {
+      throw stop.signal.reason === silence ? silence : error
+    } finally {
+      clearTimeout(timer)
+      outer?.removeEventListener('abort', onAbort)
+    }
   }
 
   /** For an engine newer than this client, which may have dropped what this client speaks best. */

@@ -57,6 +57,8 @@ export interface DockerEngineOptions {
   readonly env?: NodeJS.ProcessEnv
   /** How long finding the engine may take. */
   readonly connectMs?: number
+  /** How long the engine may be silent when it is asked something; 2 minutes unless told. */
+  readonly answerMs?: number
   /** Workers are going to be started: what they need is made while the engine is still being asked what it is. */
   readonly prepare?: boolean
 }
@@ -100,12 +102,13 @@ export async function createDockerEngine({
   settings = {},
   env = process.env,
   connectMs = 30_000,
+  answerMs,
   prepare = false,
 }: DockerEngineOptions): Promise<DockerEngine> {
   const parsed = parseEngineSettings(settings)
   const endpoint = await findEndpoint(parsed, env)
   const signal = AbortSignal.timeout(connectMs)
-  const client = await DockerClient.connect(endpoint, signal)
+  const client = await DockerClient.connect(endpoint, signal, { answerMs })
   const network = new IsolatedNetwork(client)
   // Whoever starts a worker hears of what is wrong with it.
   if (prepare && parsed.network === undefined) network.ensure(signal).catch(() => {})

@@ -35,7 +35,7 @@ export class IsolatedNetwork {
 
   /** Resolves to the network's id when it is there. */
   ensure(signal: AbortSignal): Promise<string> {
-    if (this.#found === undefined || this.#found.failed) this.#found = new SharedWork(() => this.#find())
+    if (this.#found === undefined || this.#found.failed) this.#found = new SharedWork((stop) => this.#find(stop))
     return this.#found.wait(signal)
   }
 
@@ -53,7 +53,8 @@ export class IsolatedNetwork {
     await this.#found.wait(AbortSignal.timeout(settleMs)).catch(() => {})
     this.#found = this.#id = undefined
     const wait = this.#client.endpoint.kind !== 'unix'
-    await Promise.all((await this.#list()).map(({ Id }) => (wait ? this.#removeUnused(Id) : this.#askToRemove(Id))))
+    const networks = await this.#list(AbortSignal.timeout(settleMs))
+    await Promise.all(networks.map(({ Id }) => (wait ? this.#removeUnused(Id) : this.#askToRemove(Id))))
   }
 
   /**
@@ -66,9 +67,10 @@ export class IsolatedNetwork {
     }
   }
 
-  async #find(): Promise<string> {
+  async #find(signal: AbortSignal): Promise<string> {
     try {
-      const [oldest] = await this.#list()
+      const [oldest] = await this.#list(signal)
+      signal.throwIfAborted()
       this.#id = oldest?.Id ?? (await this.#make())
       return this.#id
     } catch (error) {
@@ -104,9 +106,9 @@ export class IsolatedNetwork {
   }
 
   /** Ours, oldest first. */
-  async #list(): Promise<readonly ApiNetwork[]> {
+  async #list(signal?: AbortSignal): Promise<readonly ApiNetwork[]> {
     const filters = JSON.stringify({ label: [`${label.network}=isolated`] })
-    const listed = await this.#client.call<ApiNetwork[]>('GET', '/networks', { query: { filters } })
+    const listed = await this.#client.call<ApiNetwork[]>('GET', '/networks', { query: { filters }, signal })
     return listed
       .filter(({ Name }) => Name === isolatedNetwork)
       .toSorted((one, two) => Date.parse(one.Created) - Date.parse(two.Created) || (one.Id < two.Id ? -1 : 1))

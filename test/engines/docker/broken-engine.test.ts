@@ -13,7 +13,14 @@ import { describeDocker, makeProject, Rig } from './rig.ts'
 import { SecondDaemon } from './second-daemon.ts'
 
 const open = (host: string, env: NodeJS.ProcessEnv = {}): Promise<unknown> =>
-  createDockerEngine({ owner: 'test', runtimeDirectory: tmpdir(), settings: host === '' ? {} : { host }, env, connectMs: 1500 })
+  createDockerEngine({
+    owner: 'test',
+    runtimeDirectory: tmpdir(),
+    settings: host === '' ? {} : { host },
+    env,
+    connectMs: 1500,
+    prepare: true,
+  })
 
 describeDocker('an engine that breaks', () => {
   it('restarted under a worker: the worker is lost, and the next one starts', async () => {
@@ -44,6 +51,41 @@ describeDocker('an engine that breaks', () => {
     next.send('exit', 4)
     expect(await next.worker.exited).toEqual({ how: 'exited', code: 4 })
     await rig.engine.remove(next.worker.id, 0)
+    await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}'), { timeout: 20_000 }).toBe('')
+  }, 120_000)
+
+  it('stuck: every call ends with what was asked and for how long, and it is used again when it answers', async () => {
+    await using daemon = await SecondDaemon.start()
+    daemon.loadImage()
+    const project = makeProject()
+    const engine = await createDockerEngine({
+      owner: 'test-stuck',
+      runtimeDirectory: project.runtimeDirectory,
+      settings: { host: daemon.host, network: 'none' },
+      answerMs: 3000,
+    })
+    await using rig = Rig.around(project, engine, 'test-stuck')
+    const told = await rig.start()
+    daemon.freeze()
+    try {
+      const silent = /^The Docker engine at unix:\S+ has not answered (?:GET|POST|DELETE) \/\S+ for 3 s\.$/
+      const refused = async (work: Promise<unknown>): Promise<void> => {
+        const error = await work.then(
+          () => undefined,
+          (reason: unknown) => reason as EngineError,
+        )
+        expect(error?.message).toMatch(silent)
+        expect(error?.hint).toMatch(/restart it/)
+      }
+      await Promise.all([refused(rig.start()), refused(rig.engine.list({ owner: 'test-stuck' })), refused(rig.engine.sweep())])
+      // The channel does not go through the daemon's API.
+      await refused(rig.engine.remove(told.worker.id, 0))
+    } finally {
+      daemon.thaw()
+    }
+    const next = await rig.start()
+    expect(await next.tell('ready')).toBe('yes')
+    for (const { id } of await rig.engine.list({ owner: 'test-stuck' })) await rig.engine.remove(id, 0)
     await expect.poll(() => daemon.docker('ps', '-a', '--format', '{{.Names}} {{.Status}}'), { timeout: 20_000 }).toBe('')
   }, 120_000)
 
@@ -106,10 +148,13 @@ describeDocker('no engine to speak to', () => {
       response.setHeader('content-type', 'application/json').setHeader('api-version', '1.99')
       response.end(request.url === '/version' ? '{"ApiVersion":"1.99","MinAPIVersion":"1.90"}' : '{}')
     }).listen(0, '127.0.0.1')
+    const stuck = createServer((request, response) => {
+      if (request.url === '/_ping') response.setHeader('api-version', '1.41').end('OK')
+    }).listen(0, '127.0.0.1')
     const sockets = new Set<{ destroy(): void }>()
     const mute = createSocketServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
     const at = (server: { address(): unknown }): string => `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
-    await Promise.all([web, old, future, mute].map(async (server) => server.listening || (await once(server, 'listening'))))
+    await Promise.all([web, old, future, mute, stuck].map(async (server) => server.listening || (await once(server, 'listening'))))
     try {
       await expect(open(at(web))).rejects.toThrow(/is no Docker engine/)
       await expect(open(at(old))).rejects.toThrow(/too old: its API is 1\.24, cowait needs 1\.40/)
@@ -118,6 +163,7 @@ describeDocker('no engine to speak to', () => {
       )
       expect(asked).toEqual(['/_ping', '/version', '/v1.90/info'])
       await expect(open(at(mute))).rejects.toThrow(/does not answer/)
+      await expect(open(at(stuck))).rejects.toThrow(/does not answer/)
       expect(await probeDocker({ settings: { host: at(mute) }, timeoutMs: 200 })).toMatchObject({
         ok: false,
         reason: expect.stringMatching(/does not answer/),
@@ -128,6 +174,8 @@ describeDocker('no engine to speak to', () => {
       old.close()
       future.close()
       mute.close()
+      stuck.close()
+      stuck.closeAllConnections()
       for (const socket of sockets) socket.destroy()
     }
   })

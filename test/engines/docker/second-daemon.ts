@@ -135,9 +135,22 @@ export class SecondDaemon implements AsyncDisposable {
   async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#process
     if (!child?.pid || child.exitCode !== null) return
-    process.kill(Number(readFileSync(join(this.folder, 'pid'), 'utf8')), signal)
+    process.kill(this.#id, signal)
     await once(child, 'exit')
     rmSync(join(this.folder, 'pid'), { force: true })
+  }
+
+  /** It takes connections and does not answer: stuck, for its callers. */
+  freeze(): void {
+    process.kill(this.#id, 'SIGSTOP')
+  }
+
+  thaw(): void {
+    process.kill(this.#id, 'SIGCONT')
+  }
+
+  get #id(): number {
+    return Number(readFileSync(join(this.folder, 'pid'), 'utf8'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
