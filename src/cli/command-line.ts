@@ -31,10 +31,12 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   if (exitCode === undefined) return
   // A reader that never reads may hold us, until somebody asks us to stop.
   const patience = new Promise<void>((resolve) => {
+    let isNow = false
     io.stop.listen((signal, nth) => {
-      if (nth > 1) process.exit(exitCodeOfSignal(signal))
+      if (isNow && nth > 1) process.exit(exitCodeOfSignal(signal))
       setTimeout(resolve, PATIENCE_MS)
     })
+    isNow = true
   })
   await Promise.race([Promise.all([io.stdout.flush(), io.stderr.flush()]), patience])
   process.exit(exitCode)

@@ -49,7 +49,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
       view.notice(`${saying[signal]}: cancelling ${run.id} and all that it called; once more kills`)
       run.cancel(reasonOf(signal))
     } else if (nth === 2) {
-      view.notice('killing')
+      view.notice('Killing; once more leaves at once')
       run.kill()
     } else process.exit(exitCodeOf({ code: 'TASK_CANCELLED' }, io.stop.first))
   })

@@ -198,6 +198,7 @@ describe('stopping', () => {
     await invocation.shows('once more kills')
     invocation.child.kill('SIGINT')
     expect(await invocation.ended).toMatchObject({ code: 130 })
+    expect(invocation.stderr).toMatch(/cancelled after .* · 1 worker, 0 left\n$/)
     await gone(pids, 1_000)
   })
 

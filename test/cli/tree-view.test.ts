@@ -1,5 +1,8 @@
+import { stripVTControlCharacters } from 'node:util'
+import pc from 'picocolors'
 import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/core/events.ts'
+import { fit, widthOf } from '../../src/cli/views/tree/row-text.ts'
 import { TreeView } from '../../src/cli/views/tree/tree-view.ts'
 import type { Outcome } from '../../src/cli/views/view.ts'
 import { rerunCommand } from '../../src/cli/rerun-command.ts'
@@ -167,6 +170,18 @@ test('wide characters are cut at the edge, never wrapped', async () => {
   const lines = (await stage.terminal.text()).trimEnd().split('\n')
   expect(lines).toHaveLength(3)
   expect(lines[1]).toMatch(/[漢字]…$/)
+})
+
+test('a line is cut at any column, also beside a colour, and never to more than fits', () => {
+  const colours = pc.createColors(true)
+  const line = `${colours.dim('└ ')}${colours.cyan('⠹')} tiny 字 × 60  ${colours.cyan('9 running')}, ${colours.dim('8 漢字')}, ${colours.green('43 done')} 👍`
+  const plain = stripVTControlCharacters(line)
+  for (let columns = 1; columns < 70; columns++) {
+    const cut = stripVTControlCharacters(fit(line, columns))
+    const isWhole = widthOf(plain) <= columns
+    expect(isWhole ? cut : cut.slice(0, -1), `${columns} columns`).toBe(isWhole ? plain : plain.slice(0, cut.length - 1))
+    if (!isWhole) expect(columns - widthOf(cut), `${columns} columns`).toBeOneOf([0, 1])
+  }
 })
 
 test('a terminal that does not read gets no frames until it has caught up', async () => {

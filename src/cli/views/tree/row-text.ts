@@ -66,11 +66,28 @@ export function rowText(row: Row, context: RowContext): string {
   return `${prefix}${glyph(row.run, context)} ${paintLabel(label, label.text, colours)}${pad}${state(row.run, context)}`
 }
 
+// oxlint-disable-next-line no-control-regex
+const COLOUR = /(\u001b\[[\d;:]*m)/
+
 /** Cuts a line to a number of columns; wide characters count double, colours nothing. */
 export function fit(text: string, columns: number): string {
-  const { index, truncated } = truncatedWidth(text, { limit: columns, ellipsis: '…', ellipsisWidth: 1 })
-  return truncated ? `${text.slice(0, index)}\u001b[0m…` : text
+  if (widthOf(text) <= columns) return text
+  let room = columns - 1
+  let kept = ''
+  for (const piece of text.split(COLOUR)) {
+    if (piece.startsWith('\u001b')) kept += piece
+    else {
+      for (const { segment } of (graphemes ??= new Intl.Segmenter()).segment(piece)) {
+        room -= widthOf(segment)
+        if (room < 0) return `${kept}\u001b[0m…`
+        kept += segment
+      }
+    }
+  }
+  return kept
 }
+
+let graphemes: Intl.Segmenter | undefined
 
 export function widthOf(text: string): number {
   return truncatedWidth(text).width
