@@ -68,7 +68,7 @@ function createError({ id, task, outcome, callStack, listed }: FailedCall): Erro
     case 'TASK_CANCELLED':
       return new TaskCancelledError(base)
     case 'TASK_TIMEOUT':
-      return new TaskTimeoutError(base)
+      return new TaskTimeoutError({ ...base, cause })
     case 'TASK_LOST':
       return new TaskLostError({ ...base, ...(error.exit ? { exit: error.exit } : {}), lastLines: error.lastLines ?? [] })
     case 'INVALID_INPUT':

@@ -114,7 +114,10 @@ export class TaskCancelledError extends TaskError {
   }
 }
 
-/** The run took longer than its `timeout` or `startTimeout`. */
+/**
+ * The run took longer than its `timeout` or `startTimeout`, or its caller's time was over. Where that left no time for another
+ * attempt, `cause` is what the last one threw.
+ */
 export class TaskTimeoutError extends TaskError {
   static {
     brand(this, 'TaskTimeoutError')

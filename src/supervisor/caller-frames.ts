@@ -37,7 +37,7 @@ export class CallerFrames {
       case 'watch': {
         const { child, tree = false } = message
         this.#childOf(identity, child)
-        watches.add({ identity, child, tree, tell: (event) => owner.tell(child, event) })
+        watches.add({ identity, child, tree, tell: (event) => owner.tell(child, event) }, calls.isArriving(child))
         return owner.tell(child, undefined)
       }
       default: {

@@ -65,6 +65,11 @@ export class Calls {
       this.#context.apply({ type: 'cancel', run: child, reason, kill })
   }
 
+  /** The call has begun to arrive; there will be a run of it. */
+  isArriving(child: string): boolean {
+    return this.#arriving.has(child)
+  }
+
   async #receive(
     identity: CallerIdentity,
     call: Omit<CallMessage, 'type' | 'run' | 'input'>,

@@ -10,17 +10,9 @@ export function cancelledError(run: RunRecord): ErrorSummary {
 }
 
 export function timedOutError(run: RunRecord): ErrorSummary {
-  const { timeoutMs, startTimeoutMs } = run.options
-  const hasStarted = run.cancel?.reason.message.includes('timed out')
-  const limit = hasStarted
-    ? `timed out after ${formatDuration(timeoutMs ?? 0)}`
-    : `did not start within ${formatDuration(startTimeoutMs ?? 0)}`
-  return {
-    code: 'TASK_TIMEOUT',
-    name: 'TaskTimeoutError',
-    message: `${run.id} ${limit}${howItEnded(run)}`,
-    path: [{ id: run.id, task: run.name }],
-  }
+  const reason = run.cancel?.reason.message ?? ''
+  const message = `${reason.startsWith(run.id) ? reason : `${run.id} was out of time: ${reason}`}${howItEnded(run)}`
+  return { code: 'TASK_TIMEOUT', name: 'TaskTimeoutError', message, path: [{ id: run.id, task: run.name }] }
 }
 
 function howItEnded(run: RunRecord): string {

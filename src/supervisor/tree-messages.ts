@@ -25,6 +25,8 @@ export interface NewRun {
 }
 
 export interface RunRecord extends NewRun {
+  /** The run at the top of its tree. */
+  readonly root: string
   readonly depth: number
   /** Milliseconds since 1970. */
   readonly createdAt: number

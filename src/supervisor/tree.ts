@@ -6,11 +6,13 @@
  * T3  A cancelled run never settles as done; what its worker still sends is dropped.
  * T4  A grace is one deadline for the run and everything below it.
  * T5  A run with unfinished children does not count against the width of the queue; neither does one that waits for a named limit.
- * T6  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
+ * T6  A time-out of a run is a deadline for everything below it that is not shielded; no attempt starts that could only begin after it.
+ * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
  */
 import type { CancelReason } from '../core/caller.ts'
 import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
 import type { ErrorSummary, Status } from '../core/events.ts'
+import { callersDeadline, inheritedReason, noTimeError, startTimeoutReason, timeoutReason } from './deadline.ts'
 import { cancelledError, timedOutError } from './endings.ts'
 import { exceededError } from './exceeded.ts'
 import { Queue } from './queue.ts'
@@ -80,6 +82,7 @@ export class RunTree {
     const parent = call.parent === null ? undefined : this.runs.get(call.parent)
     const run: RunRecord = {
       ...call,
+      root: parent?.root ?? call.id,
       depth: parent ? parent.depth + 1 : 0,
       createdAt: this.#now,
       status: 'waiting',
@@ -140,9 +143,10 @@ export class RunTree {
   }
 
   #next(): RunRecord | undefined {
-    if (this.#alive.size < this.#ceilings.alive) return this.#queue.next()
+    const room = this.#ceilings.alive - this.#alive.size
+    if (room > 0) return this.#queue.next(room > 1)
     while (this.#queue.taken === 0) {
-      const run = this.#queue.next()
+      const run = this.#queue.next(false)
       if (!run) break
       this.#exceed(run, 'alive')
     }
@@ -170,9 +174,10 @@ export class RunTree {
     run.outcome = outcome
     run.phase = 'closing'
     this.#clearTimer(run, 'start')
-    this.#clearTimer(run, 'timeout')
+    const waits = run.options.orphans === 'wait' && outcome.type === 'done' && !run.cancel
+    if (!waits) this.#clearTimer(run, 'timeout')
     for (const child of this.#childrenOf(run)) {
-      if (run.options.orphans === 'wait' && outcome.type === 'done' && !run.cancel) continue
+      if (waits) continue
       this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} has ended` }, this.#graceLeft(run))
     }
     this.#recount(run)
@@ -200,7 +205,7 @@ export class RunTree {
     run.cancel = { reason: run.cancel?.reason ?? reason, deadline, killed: run.cancel?.killed ?? false }
     if (first) this.#effects.push({ type: 'emit', run, event: { type: 'cancelling', reason: reason.message, graceMs } })
     for (const child of this.#childrenOf(run)) {
-      if (!child.shield || graceMs === 0) this.#cancel(child, { code: 'TASK_CANCELLED', message: inherited(reason.message, run) }, graceMs)
+      if (!child.shield || graceMs === 0) this.#cancel(child, inheritedReason(reason, run), graceMs)
     }
     if (run.phase === 'queued' || run.phase === 'pausing') {
       this.#queue.delete(run)
@@ -226,9 +231,9 @@ export class RunTree {
       case 'grace':
         return run.worker === 'live' ? this.#kill(run) : undefined
       case 'timeout':
-        return this.#cancel(run, { code: 'TASK_TIMEOUT', message: `${run.id} timed out after ${run.options.timeoutMs} ms` }, Infinity)
+        return this.#cancel(run, timeoutReason(run), Infinity)
       case 'start':
-        return this.#cancel(run, { code: 'TASK_TIMEOUT', message: `${run.id} did not start within ${run.options.startTimeoutMs} ms` }, 0)
+        return this.#cancel(run, startTimeoutReason(run), 0)
       case 'retry':
         if (run.phase !== 'pausing') return
         run.phase = 'queued'
@@ -275,6 +280,8 @@ export class RunTree {
 
   #retry(run: RunRecord, error: ErrorSummary): void {
     const delayMs = retryDelayMs(run.options.retry, run.attempt, this.#random())
+    const deadline = callersDeadline(run, this.runs)
+    if (deadline && this.#now + delayMs >= deadline.at) return this.#settle(run, noTimeError(run, error, delayMs, deadline, this.#now))
     this.#effects.push({ type: 'emit', run, event: { type: 'retrying', attempt: run.attempt, error, delayMs } })
     if (run.outcome?.type === 'failed') this.#effects.push({ type: 'release', run, value: run.outcome.value })
     delete run.outcome
@@ -293,8 +300,7 @@ export class RunTree {
     return run.outcome?.type === 'done' ? undefined : run.outcome?.error
   }
 
-  #settle(run: RunRecord): void {
-    const error = this.#errorOf(run)
+  #settle(run: RunRecord, error: ErrorSummary | undefined = this.#errorOf(run)): void {
     const settlement: Settlement = error
       ? {
           status: error.code === 'TASK_CANCELLED' && run.cancel ? 'cancelled' : 'failed',
@@ -303,6 +309,7 @@ export class RunTree {
         }
       : { status: 'done', value: (run.outcome as Extract<AttemptOutcome, { type: 'done' }>).value }
     run.phase = 'settled'
+    this.#queue.delete(run)
     this.#alive.delete(run)
     run.status = settlement.status satisfies Status
     for (const timer of ['start', 'timeout', 'retry'] as const) this.#clearTimer(run, timer)
@@ -354,9 +361,4 @@ export class RunTree {
   #clearTimer(run: RunRecord, timer: TimerName): void {
     this.#effects.push({ type: 'clear-timer', run, timer })
   }
-}
-
-/** A reason that came down from further up is passed on as it is. */
-function inherited(reason: string, run: RunRecord): string {
-  return reason.startsWith('its caller ') ? reason : `its caller ${run.id} was cancelled: ${reason}`
 }

@@ -36,26 +36,30 @@ export class Watches {
     this.#runs = runs
   }
 
-  /** Tells the latest lines at once, and everything from now on until the run is gone. Another watch of the caller replaces its first. */
-  add(watcher: Watcher): void {
+  /**
+   * Tells the latest lines at once, and everything from now on until the run is gone. Another watch of the caller replaces its first.
+   * Of a run that there is not, and that is not `expected` either, there will be nothing to tell.
+   */
+  add(watcher: Watcher, expected: boolean): void {
     const { identity, child } = watcher
     const ended = this.#ended.get(child)
     if (ended) {
       if (isCallerOf(watcher, ended.run)) for (const event of ended.events) watcher.tell(event)
       return
     }
+    const run = this.#runs.get(child)
+    if (!run && !expected) return
     const others = (this.#byRun.get(child) ?? []).filter(
       (each) => each.identity.parent !== identity.parent || each.identity.client !== identity.client,
     )
     this.#byRun.set(child, [...others, watcher])
-    const run = this.#runs.get(child)
     if (!run || !isCallerOf(watcher, run)) return
     for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
   }
 
-  /** What the caller watched is watched no more. */
-  drop(run: string): void {
-    this.#byRun.delete(run)
+  /** How many runs are watched. */
+  get size(): number {
+    return this.#byRun.size
   }
 
   receive(event: RunEvent): void {

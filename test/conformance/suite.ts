@@ -210,6 +210,32 @@ export function conformance(engine: ConformanceEngine): void {
       })
     })
 
+    test('a time-out ends all that is below the run, and each error says whose it was', async () => {
+      await using host = await openHost(engine)
+      const run = host.start('calls:longWinded', {}, { timeout: '2s' })
+      expect(await run.settled).toMatchObject({ status: 'failed', error: { code: 'TASK_TIMEOUT' } })
+      const ends = host.events.filter((event) => event.type === 'settled')
+      expect(ends.length).toBeGreaterThan(1)
+      for (const { status, error } of ends)
+        expect([status, error?.code, error?.message]).toEqual([
+          'failed',
+          'TASK_TIMEOUT',
+          expect.stringContaining(`${run.id} timed out after 2s`),
+        ])
+      expect(host.events.filter((event) => event.type === 'retrying')).toEqual([])
+    })
+
+    test("no attempt starts that could only begin after its caller's time-out", async () => {
+      await using host = await openHost(engine)
+      expect(await host.output('calls:hasNoTime', {}, { timeout: '10m' })).toEqual({
+        name: 'TaskTimeoutError',
+        message: expect.stringMatching(
+          / has no time for another attempt: it would begin in .*, and its caller has-no-time-\w+ times out in .* ended with: boom$/,
+        ),
+        cause: 'RangeError: boom',
+      })
+    })
+
     test.runIf(isolated)('a busy loop is killed after its grace, and the error says so', async () => {
       await using host = await openHost(engine)
       const run = host.start('ending:busy', {}, { grace: '200ms' })

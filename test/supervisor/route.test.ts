@@ -42,6 +42,7 @@ function record(id: string, parent: string | null, more: Partial<RunRecord> = {}
     decides: false,
     key: id,
     input: StoredValue.of(encoded),
+    root: id,
     depth: 0,
     createdAt: 0,
     status: 'running',
@@ -152,7 +153,13 @@ describe('the route between a run and its caller', () => {
 
 describe('a caller', () => {
   const frames = (): CallerFrames =>
-    new CallerFrames({ calls: {} as Calls, route, watches: new Watches(runs), runs, apply: () => undefined })
+    new CallerFrames({
+      calls: { isArriving: () => false } as unknown as Calls,
+      route,
+      watches: new Watches(runs),
+      runs,
+      apply: () => undefined,
+    })
   const owner = { tell: () => undefined } as unknown as Owner
   const stranger = { client: 'client', parent: 'other' }
 
@@ -171,7 +178,7 @@ describe('a caller', () => {
     const watches = new Watches(runs)
     const heard: string[] = []
     const watch = (identity: { client: string; parent: string | null }, tree: boolean): void =>
-      watches.add({ identity, child: 'late', tree, tell: (event) => heard.push(`${identity.parent} ${event.run}`) })
+      watches.add({ identity, child: 'late', tree, tell: (event) => heard.push(`${identity.parent} ${event.run}`) }, true)
     watch(stranger, true)
     watch({ client: 'client', parent: 'parent' }, true)
     runs.set('late', record('late', 'parent'))

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Ceilings } from '../../src/core/ceilings.ts'
+import { deadlineOf } from '../../src/supervisor/deadline.ts'
 import { RunTree } from '../../src/supervisor/tree.ts'
-import type { AttemptOutcome, Effect, NewRun, TreeMessage } from '../../src/supervisor/tree-messages.ts'
+import type { AttemptOutcome, Effect, NewRun, RunRecord, Settlement, TreeMessage } from '../../src/supervisor/tree-messages.ts'
 
 const value = {} as never
 const done: AttemptOutcome = { type: 'done', value }
@@ -16,13 +17,21 @@ const thrown = (retryable = true): AttemptOutcome => ({
 function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partial<Ceilings> } = {}) {
   const tree = new RunTree(width, () => 1, ceilings)
   let now = 0
+  const settlements = new Map<string, Settlement>()
   const apply = (message: TreeMessage): string[] =>
     tree
       .apply(message, now)
-      .map(word)
+      .map((effect) => {
+        if (effect.type === 'settle') settlements.set(effect.run.id, effect.settlement)
+        return word(effect)
+      })
       .filter((text) => text !== '')
   return {
     tree,
+    errorOf: (id: string) => {
+      const settlement = settlements.get(id)
+      return settlement && 'error' in settlement ? settlement.error : undefined
+    },
     advance: (ms: number) => (now += ms),
     call: (id: string, parent: string | null = null, more: Partial<NewRun> = {}) =>
       apply({
@@ -67,6 +76,8 @@ function word(effect: Effect): string {
   }
 }
 
+const retry = { attempts: 3, delayMs: 100, factor: 2, maxDelayMs: 1_000 }
+
 test('a run starts, runs, settles and is gone', () => {
   const { call, running, ended, gone, tree } = drive()
   expect(call('a')).toEqual(['start a'])
@@ -80,6 +91,37 @@ test('runs beyond the width wait, and go in the order of their calls', () => {
   const { call, ended, gone } = drive({ width: 2 })
   expect([call('a'), call('b'), call('c'), call('d')].flat()).toEqual(['start a', 'start b'])
   expect([...ended('b'), ...gone('b')]).toEqual(['settle b done', 'start c', 'removed b'])
+})
+
+test('the calls of one root, however many, do not hold up another root', () => {
+  const { call, running, ended, gone } = drive({ width: 2 })
+  const end = (id: string): string[] => [...ended(id), ...gone(id)].filter((text) => text.startsWith('start'))
+  call('greedy')
+  running('greedy')
+  for (let n = 0; n < 100; n++) call(`greedy-${n}`, 'greedy')
+  call('modest')
+  expect(end('greedy-0')).toEqual(['start modest'])
+  running('modest')
+  for (let n = 0; n < 3; n++) call(`modest-${n}`, 'modest')
+  const started = ['greedy-1']
+  for (let n = 0; n < 6; n++) started.push(...end(started[n] as string).map((text) => text.slice('start '.length)))
+  expect(started.filter((id) => id.startsWith('modest'))).toEqual(['modest-0', 'modest-1', 'modest-2'])
+})
+
+test('no more roots are open at once than there are places, while anything below them waits', () => {
+  const { call, running, ended, gone } = drive({ width: 2 })
+  for (const root of ['a', 'b', 'c']) call(root)
+  for (const root of ['a', 'b']) {
+    running(root)
+    for (let n = 0; n < 3; n++) call(`${root}-${n}`, root)
+  }
+  expect([...ended('a-0'), ...gone('a-0')]).not.toContain('start c')
+  for (const id of ['a-1', 'a-2', 'b-0', 'b-1', 'b-2']) {
+    ended(id)
+    gone(id)
+  }
+  ended('a')
+  expect(gone('a')).not.toContain('start a')
 })
 
 test('a run with unfinished children takes no place', () => {
@@ -164,7 +206,6 @@ test('a waiting run is cancelled at once', () => {
 })
 
 test('a failed attempt is tried again after its worker is gone, with growing pauses', () => {
-  const retry = { attempts: 3, delayMs: 100, factor: 2, maxDelayMs: 1_000 }
   const { call, running, ended, gone, timer } = drive()
   call('a', null, { options: { retry } })
   running('a')
@@ -197,6 +238,98 @@ test('a timed-out attempt fails, and may be tried again', () => {
   timer('a', 'timeout')
   ended('a', done)
   expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('the deadline of a run is the earliest of its own and those of its callers', () => {
+  const { tree, call, running, advance } = drive()
+  const deadline = (id: string): unknown => {
+    const found = deadlineOf(tree.runs.get(id) as RunRecord, tree.runs)
+    return found && [found.at, found.run.id]
+  }
+  call('root', null, { options: { timeoutMs: 1_000 } })
+  call('early', 'root')
+  expect([deadline('root'), deadline('early')]).toEqual([undefined, undefined])
+  running('root')
+  advance(200)
+  for (const [id, parent, timeoutMs] of [
+    ['long', 'root', 5_000],
+    ['short', 'root', 300],
+    ['below', 'long', undefined],
+  ] as const) {
+    call(id, parent, { options: timeoutMs === undefined ? {} : { timeoutMs } })
+    running(id)
+  }
+  call('shielded', 'root', { shield: true })
+  expect(['root', 'early', 'long', 'short', 'below', 'shielded'].map(deadline)).toEqual([
+    [1_000, 'root'],
+    [1_000, 'root'],
+    [1_000, 'root'],
+    [500, 'short'],
+    [1_000, 'root'],
+    undefined,
+  ])
+})
+
+test('a time-out ends all that is below the run, and each error names whose deadline it was', () => {
+  const { call, running, timer, ended, gone, errorOf } = drive({ width: 3 })
+  call('root', null, { options: { timeoutMs: 1_000 } })
+  running('root')
+  call('child', 'root', { options: { timeoutMs: 60_000, retry } })
+  running('child')
+  call('deep', 'child')
+  running('deep')
+  call('kept', 'root', { shield: true })
+  for (const id of ['filler', 'other', 'queued']) call(id, 'child')
+  const effects = timer('root', 'timeout')
+  expect(effects).toContain('settle queued failed')
+  for (const id of ['root', 'child', 'deep']) expect(effects).toContain(`cancel-worker ${id}`)
+  expect(effects).not.toContain('cancel-worker kept')
+  for (const id of ['filler', 'other', 'deep']) gone(id)
+  ended('child', thrown())
+  expect(gone('child')).toEqual(['settle child failed', 'removed child'])
+  const message = 'root timed out after 1s'
+  expect(errorOf('child')).toMatchObject({ code: 'TASK_TIMEOUT', message: `child was out of time: its caller ${message}` })
+  expect(errorOf('deep')).toMatchObject({ code: 'TASK_TIMEOUT', message: `deep was out of time: its caller ${message}` })
+  ended('kept')
+  gone('kept')
+  ended('root')
+  gone('root')
+  expect(errorOf('root')).toMatchObject({ code: 'TASK_TIMEOUT', message })
+})
+
+test("children that their caller's end waits for end with its time-out", () => {
+  const { call, running, timer, ended, gone, errorOf } = drive()
+  call('root', null, { options: { timeoutMs: 1_000, orphans: 'wait' } })
+  running('root')
+  call('child', 'root')
+  running('child')
+  ended('root')
+  gone('root')
+  expect(timer('root', 'timeout')).toContain('cancel-worker child')
+  expect(gone('child')).toContain('settle root failed')
+  expect([errorOf('child')?.code, errorOf('root')?.code]).toEqual(['TASK_TIMEOUT', 'TASK_TIMEOUT'])
+})
+
+test("no attempt starts that could only begin after a caller's deadline: the run fails at once", () => {
+  const { call, running, advance, timer, ended, gone, errorOf } = drive()
+  call('root', null, { options: { timeoutMs: 1_000 } })
+  running('root')
+  call('middle', 'root')
+  running('middle')
+  call('child', 'middle', { options: { retry: { attempts: 5, delayMs: 100, factor: 10, maxDelayMs: 10_000 } } })
+  running('child')
+  ended('child', thrown())
+  expect(gone('child')).toEqual(['timer child retry 100'])
+  advance(100)
+  timer('child', 'retry')
+  running('child')
+  ended('child', thrown())
+  expect(gone('child')).toEqual(['settle child failed', 'removed child'])
+  expect(errorOf('child')).toMatchObject({
+    code: 'TASK_TIMEOUT',
+    message:
+      'child has no time for another attempt: it would begin in 1s, and its caller root times out in 900ms. Attempt 2 ended with: boom',
+  })
 })
 
 test('a client that leaves takes its root runs with it', () => {

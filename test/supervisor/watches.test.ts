@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import type { RunEvent } from '../../src/core/events.ts'
+import { Watches } from '../../src/supervisor/watches.ts'
+import type { RunRecord } from '../../src/supervisor/tree-messages.ts'
+
+function watched() {
+  const runs = new Map<string, RunRecord>()
+  const watches = new Watches(runs)
+  const told: string[] = []
+  let seq = 0
+  return {
+    watches,
+    told,
+    begin: (id: string) => runs.set(id, { id, parent: null, client: 'c' } as RunRecord),
+    watch: (child: string, expected = false, client = 'c') =>
+      watches.add({ identity: { client, parent: null }, child, tree: false, tell: (event) => told.push(event.type) }, expected),
+    tell: (run: string, event: object) => watches.receive({ run, seq: seq++, at: 0, ...event } as RunEvent),
+    forget: (id: string) => runs.delete(id),
+  }
+}
+
+const line = { type: 'log', attempt: 1, level: 'info', stream: 'stdout', text: 'hello' }
+
+test('a watched run tells its events until it is gone', () => {
+  const { watches, told, begin, watch, tell } = watched()
+  begin('a')
+  watch('a')
+  tell('a', line)
+  tell('a', { type: 'settled', status: 'done', attempt: 1 })
+  expect(told).toEqual(['log', 'settled'])
+  expect(watches.size).toBe(0)
+})
+
+test('a run whose call is still on its way can be watched', () => {
+  const { told, begin, watch, tell } = watched()
+  watch('a', true)
+  begin('a')
+  tell('a', line)
+  expect(told).toEqual(['log'])
+})
+
+test('watches of runs that never were, or that ended in silence, are not kept', () => {
+  const { watches, told, begin, watch, tell, forget } = watched()
+  begin('quiet')
+  tell('quiet', { type: 'settled', status: 'done', attempt: 1 })
+  tell('quiet', { type: 'removed' })
+  forget('quiet')
+  for (const child of ['never', 'quiet']) watch(child)
+  expect(told).toEqual([])
+  expect(watches.size).toBe(0)
+})
+
+test('who asks late gets the latest lines of a run that has ended, and nobody but its caller', () => {
+  const { watches, told, begin, watch, tell, forget } = watched()
+  begin('a')
+  tell('a', line)
+  tell('a', { type: 'settled', status: 'done', attempt: 1 })
+  forget('a')
+  watch('a', false, 'somebody')
+  expect(told).toEqual([])
+  watch('a')
+  expect(told).toEqual(['log'])
+  expect(watches.size).toBe(0)
+})
