@@ -41,7 +41,7 @@ export interface LocalOptions {
   /** What a task's definition says, for calls by who does not know it: `external()`. */
   readonly describe?: (task: TaskRef) => Promise<RunOptions>
   /** For engines that have no name of their own: a test's. */
-  readonly openEngine?: (name: string) => Promise<Engine>
+  readonly openEngine?: (name: string, signal: AbortSignal) => Promise<Engine>
 }
 
 export type Settlement =
@@ -87,9 +87,15 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   const supervisor = new Supervisor({
     id,
     engine: options.engine,
-    openEngine: (name) =>
-      options.openEngine?.(name) ??
-      openEngine(name, { owner: id, directory, prepare: true, ...(options.engineSettings ? { settings: options.engineSettings } : {}) }),
+    openEngine: (name, signal) =>
+      options.openEngine?.(name, signal) ??
+      openEngine(name, {
+        owner: id,
+        directory,
+        signal,
+        prepare: true,
+        ...(options.engineSettings ? { settings: options.engineSettings } : {}),
+      }),
     tree: options.tree,
     directory,
     width: options.concurrency ?? defaultWidth(),

@@ -12,10 +12,13 @@ export interface EngineContext {
   readonly settings?: Readonly<Record<string, unknown>>
   /** Workers are going to be started in it. */
   readonly prepare?: boolean
+  /** Ends the search for it. */
+  readonly signal?: AbortSignal
 }
 
 /** Opens an engine by its name. An engine's code is loaded here and nowhere else, so a run pays only for the one that it uses. */
-export async function openEngine(name: string, { owner, directory, settings = {}, prepare = false }: EngineContext): Promise<Engine> {
+export async function openEngine(name: string, context: EngineContext): Promise<Engine> {
+  const { owner, directory, settings = {}, prepare = false, signal } = context
   switch (name) {
     case 'process': {
       const { createProcessEngine } = await import('../engines/process/process-engine.ts')
@@ -23,11 +26,11 @@ export async function openEngine(name: string, { owner, directory, settings = {}
     }
     case 'docker': {
       const { createDockerEngine } = await import('../engines/docker/docker-engine.ts')
-      return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, prepare })
+      return await createDockerEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, prepare, signal })
     }
     case 'kubernetes': {
       const { createKubernetesEngine } = await import('../engines/kubernetes/kubernetes-engine.ts')
-      return await createKubernetesEngine({ owner, runtimeDirectory: runtimeDirectory(), settings })
+      return await createKubernetesEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, signal })
     }
     default:
       throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process", "docker" or "kubernetes".`)

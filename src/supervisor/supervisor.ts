@@ -38,7 +38,7 @@ export interface SupervisorOptions {
   /** The engine of runs that name none. */
   readonly engine: string
   /** Called once for each engine that is used. */
-  readonly openEngine: (name: string) => Promise<Engine>
+  readonly openEngine: (name: string, signal: AbortSignal) => Promise<Engine>
   /** The user's program; called once, at the first start. */
   readonly tree: () => Promise<Tree>
   /** A private folder (owner only) for spooled values; exists. Without one all values wait in memory. */
@@ -76,6 +76,8 @@ export class Supervisor {
   readonly #limits: Limits
   readonly #owners = new Map<string, Owner>()
   readonly #attempts = new Map<string, Attempt>()
+  /** Runs that wait for their engine to be opened. */
+  readonly #opening = new Map<string, AbortController>()
   readonly #driving = new Set<Promise<void>>()
   /** How to stop each. */
   readonly #timers = new Map<string, () => void>()
@@ -206,8 +208,10 @@ export class Supervisor {
       case 'status':
         return this.#ownerOf(run)?.status(run)
       case 'cancel-worker':
+        this.#opening.get(run.id)?.abort()
         return this.#attempts.get(run.id)?.cancel(effect.reason, effect.graceMs)
       case 'kill-worker':
+        this.#opening.get(run.id)?.abort()
         return this.#attempts.get(run.id)?.kill()
       case 'set-timer':
         return this.#setTimer(run, effect.timer, effect.ms)
@@ -237,11 +241,16 @@ export class Supervisor {
 
   async #drive(run: RunRecord): Promise<void> {
     let open: OpenEngine
+    const opening = new AbortController()
+    this.#opening.set(run.id, opening)
     try {
-      open = await this.#open(run.engine)
+      open = await abortable(this.#open(run.engine), opening.signal)
     } catch (error) {
-      this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', ...startError(run, error), retryable: false } })
+      if (!opening.signal.aborted)
+        this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', ...startError(run, error), retryable: false } })
       return this.#apply({ type: 'worker-gone', run: run.id })
+    } finally {
+      this.#opening.delete(run.id)
     }
     if (run.cancel) return this.#apply({ type: 'worker-gone', run: run.id })
     const attempt = new Attempt(run, this.#attemptContext(open))
@@ -293,7 +302,7 @@ export class Supervisor {
   #open(name: string): Promise<OpenEngine> {
     const known = this.#engines.get(name)
     if (known) return known
-    const opening = this.#options.openEngine(name).then((engine) => {
+    const opening = this.#options.openEngine(name, this.#closing.signal).then((engine) => {
       if (this.#options.keepFailed && !engine.keep)
         throw new UsageError(`Engine ${name} has nothing to keep of a failed worker. Use an engine with containers: --engine docker.`)
       this.#sweeping.push(engine.sweep().catch(() => 0))

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -223,6 +225,29 @@ describe('stopping', () => {
     invocation.child.kill('SIGINT')
     expect(await invocation.ended).toMatchObject({ code: 130, stdout: '' })
     await gone(pids, 2_000)
+  })
+
+  test('a signal while the engine is silent ends at once', async () => {
+    const silent = createServer((request, response) => {
+      if (request.url === '/_ping') response.setHeader('api-version', '1.41').end('OK')
+    }).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    try {
+      const env = { DOCKER_HOST: `tcp://127.0.0.1:${(silent.address() as AddressInfo).port}` }
+      const invocation = new Invocation(['run', 'single', '-i', 'a=1', '--engine', 'docker'], { cwd: project.root, env })
+      const asked = async (): Promise<void> => {
+        for (;;) if (((await once(silent, 'request')) as [IncomingMessage])[0].url?.endsWith('/info')) return
+      }
+      await Promise.race([asked(), invocation.ended])
+      const from = performance.now()
+      invocation.child.kill('SIGINT')
+      expect(await invocation.ended).toMatchObject({ code: 130, stdout: '' })
+      // The search itself goes on for 30 s.
+      expect(performance.now() - from).toBeLessThan(15_000)
+    } finally {
+      silent.close()
+      silent.closeAllConnections()
+    }
   })
 
   test('a reader that never reads holds nobody who asks to stop', async () => {

@@ -11,6 +11,7 @@ import type { ApiVersion } from './api-types.ts'
 import { ApiError, connectionError } from './api-error.ts'
 import type { Endpoint } from './endpoint.ts'
 import { SshAgent } from './ssh-agent.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 /** For an answer that costs no transfer. A busy engine takes seconds, one that is stuck (20.10 can lock itself up) takes for ever. */
 const answerMs = 120_000
@@ -127,24 +128,12 @@ export class DockerClient {
     this.#agent.destroy()
   }
 
-  async #inTime<T>(call: string, outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    outer?.throwIfAborted()
-    const stop = new AbortController()
-    const silence = new EngineError(
-      `The Docker engine at ${this.endpoint.name} has not answered ${call} for ${Math.round(this.#answerMs / 1000)} s.`,
-      { hint: 'It is stuck or far too busy. Its log may tell why ("journalctl -u docker"); where it is stuck, restart it.' },
-    )
-    const timer = setTimeout(() => stop.abort(silence), this.#answerMs)
-    const onAbort = (): void => stop.abort(outer?.reason)
-    outer?.addEventListener('abort', onAbort, { once: true })
-    try {
-      return await work(stop.signal)
-    } catch (error) {
-      throw stop.signal.reason === silence ? silence : error
-    } finally {
-      clearTimeout(timer)
-      outer?.removeEventListener('abort', onAbort)
-    }
+  #inTime<T>(call: string, outer: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const ms = this.#answerMs
+    const late = new EngineError(`The Docker engine at ${this.endpoint.name} has not answered ${call} for ${Math.round(ms / 1000)} s.`, {
+      hint: 'It is stuck or far too busy. Its log may tell why ("journalctl -u docker"); where it is stuck, restart it.',
+    })
+    return withTimeLimit({ ms, late, outer }, work)
   }
 
   /** For an engine newer than this client, which may have dropped what this client speaks best. */

@@ -28,12 +28,13 @@ import type { ApiInfo, ApiListed } from './api-types.ts'
 import { checkSpec } from './check-spec.ts'
 import { CodeDelivery } from './code-delivery.ts'
 import { codePath } from '../delivery/code-layout.ts'
+import { withTimeLimit } from '../time-limit.ts'
 import type { Container } from './container.ts'
 import { keptPrefix } from './container-spec.ts'
 import { engineUser } from './container-user.ts'
 import { DockerClient } from './docker-client.ts'
 import { parseEngineSettings, type DockerSettings } from './docker-settings.ts'
-import { findEndpoint } from './endpoint.ts'
+import { findEndpoint, type Endpoint } from './endpoint.ts'
 import { EventStream } from './event-stream.ts'
 import { startExec } from './exec-session.ts'
 import { Images } from './images.ts'
@@ -57,6 +58,8 @@ export interface DockerEngineOptions {
   readonly env?: NodeJS.ProcessEnv
   /** How long finding the engine may take. */
   readonly connectMs?: number
+  /** Ends the search for the engine. */
+  readonly signal?: AbortSignal | undefined
   /** How long the engine may be silent when it is asked something; 2 minutes unless told. */
   readonly answerMs?: number
   /** Workers are going to be started: what they need is made while the engine is still being asked what it is. */
@@ -96,25 +99,33 @@ const orphanGraceSeconds = 2
  * Finds the engine and speaks to it. Throws a `UsageError` for a setting that cannot be, and an `EngineError` when no engine answers,
  * or none that will do.
  */
-export async function createDockerEngine({
-  owner,
-  runtimeDirectory,
-  settings = {},
-  env = process.env,
-  connectMs = 30_000,
-  answerMs,
-  prepare = false,
-}: DockerEngineOptions): Promise<DockerEngine> {
+export async function createDockerEngine(options: DockerEngineOptions): Promise<DockerEngine> {
+  const { settings = {}, env = process.env, connectMs = 30_000, signal: outer } = options
   const parsed = parseEngineSettings(settings)
   const endpoint = await findEndpoint(parsed, env)
-  const signal = AbortSignal.timeout(connectMs)
+  const late = new EngineError(`The Docker engine at ${endpoint.name} does not answer.`, { hint: 'Check that it runs: "docker version".' })
+  return await withTimeLimit({ ms: connectMs, late, outer }, (signal) => open({ ...options, settings: parsed, env }, endpoint, signal))
+}
+
+async function open(
+  {
+    owner,
+    runtimeDirectory,
+    settings,
+    env,
+    answerMs,
+    prepare = false,
+  }: Omit<DockerEngineOptions, 'settings'> & Pick<Parts, 'settings' | 'env'>,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<DockerEngine> {
   const client = await DockerClient.connect(endpoint, signal, { answerMs })
   const network = new IsolatedNetwork(client)
   // Whoever starts a worker hears of what is wrong with it.
-  if (prepare && parsed.network === undefined) network.ensure(signal).catch(() => {})
+  if (prepare && settings.network === undefined) network.ensure(signal).catch(() => {})
   try {
     const info = await client.call<ApiInfo>('GET', '/info', { signal })
-    return new Docker({ owner, runtimeDirectory, settings: parsed, client, network, prepare, info, env })
+    return new Docker({ owner, runtimeDirectory, settings, client, network, prepare, info, env })
   } catch (error) {
     await network.release().catch(() => {})
     client.close()

@@ -51,7 +51,9 @@ export class IsolatedNetwork {
   async release(): Promise<void> {
     if (this.#found === undefined) return
     await this.#found.wait(AbortSignal.timeout(settleMs)).catch(() => {})
+    const hasFound = this.#id !== undefined
     this.#found = this.#id = undefined
+    if (!hasFound) return
     const wait = this.#client.endpoint.kind !== 'unix'
     const networks = await this.#list(AbortSignal.timeout(settleMs))
     await Promise.all(networks.map(({ Id }) => (wait ? this.#removeUnused(Id) : this.#askToRemove(Id))))

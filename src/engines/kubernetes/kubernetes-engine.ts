@@ -22,6 +22,7 @@ import type {
 } from '../../core/engine.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
 import { codePath } from '../delivery/code-layout.ts'
+import { withTimeLimit } from '../time-limit.ts'
 import { Anchor } from './anchor.ts'
 import { ApiClient } from './api-client.ts'
 import { connectionError } from './api-error.ts'
@@ -48,6 +49,8 @@ export interface KubernetesEngineOptions {
   readonly env?: NodeJS.ProcessEnv
   /** How long the cluster may take to answer. */
   readonly connectMs?: number
+  /** Ends the search for the cluster. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const capabilities: Capabilities = {
@@ -78,6 +81,7 @@ export async function createKubernetesEngine({
   settings = {},
   env = process.env,
   connectMs = 10_000,
+  signal,
 }: KubernetesEngineOptions): Promise<Engine> {
   const parsed = parseSettings(settings)
   const cluster = await findCluster(parsed.context, env)
@@ -85,7 +89,7 @@ export async function createKubernetesEngine({
   const namespace = parsed.namespace ?? cluster.namespace
   const engine = new Kubernetes({ owner, runtimeDirectory, settings: parsed, client, namespace })
   try {
-    await engine.connect(connectMs)
+    await engine.connect(connectMs, signal)
     return engine
   } catch (error) {
     await engine.close().catch(() => undefined)
@@ -161,8 +165,10 @@ class Kubernetes implements Engine {
   }
 
   /** Asks the cluster whether it is there, for no longer than `ms`. */
-  async connect(ms: number): Promise<void> {
-    await this.#client.call('GET', '/version', { signal: AbortSignal.timeout(ms), patienceMs: Math.min(ms, 2000) })
+  async connect(ms: number, outer?: AbortSignal): Promise<void> {
+    const late = new DOMException('The time is over.', 'TimeoutError')
+    const patienceMs = Math.min(ms, 2000)
+    await withTimeLimit({ ms, late, outer }, (signal) => this.#client.call('GET', '/version', { signal, patienceMs }))
   }
 
   check(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>): void {

@@ -11,6 +11,7 @@ import { forward, type ForwardedStream } from './forwarded-stream.ts'
 import { port } from './launch-line.ts'
 import { tokenBytes } from './pod-frames.ts'
 import { Session } from './session.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 export interface LinkOptions {
   readonly client: ApiClient
@@ -140,9 +141,9 @@ export class Link {
   async #reconnect(why: string): Promise<void> {
     if (this.#stop.signal.aborted || !this.#isReady) return
     this.#stream = undefined
-    const late = AbortSignal.timeout(reconnectMs)
+    const late = new Error(`It did not come back within ${reconnectMs / 1000} s.`)
     try {
-      await this.#connect(AbortSignal.any([this.#stop.signal, late]))
+      await withTimeLimit({ ms: reconnectMs, late, outer: this.#stop.signal }, (signal) => this.#connect(signal))
     } catch (error) {
       if (this.#stop.signal.aborted) return
       const refused = error instanceof ApiError ? `: ${error.message}` : ''
