@@ -13,14 +13,13 @@ export interface ChosenEngine {
   readonly notice?: string
 }
 
-/** The engine that was asked for, by the first who did; else Docker where it answers, else processes. */
+/** The engine that was asked for; else Docker where it answers, else processes. */
 export async function chooseEngine(
-  asked: readonly (string | undefined)[],
+  asked: string | undefined,
   settings: Readonly<Record<string, unknown>>,
   env: NodeJS.ProcessEnv,
 ): Promise<ChosenEngine> {
-  const name = asked.find(Boolean)
-  if (name !== undefined) return { name, isByItself: false }
+  if (asked !== undefined) return { name: asked, isByItself: false }
   if (!mayHaveDocker(env)) return { name: 'process', isByItself: true, notice: 'There is no Docker here: running in processes.' }
   const { probeDocker } = await import('../engines/docker/probe-docker.ts')
   const answer = await probeDocker({ settings, env, timeoutMs: ANSWER_MS })

@@ -14,7 +14,11 @@ if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 
   process.stdout.write(`${ownPackage().version}\n`)
 } else {
   // What the usual command needs is read from disk while the definitions of the commands are loaded.
-  if (command === 'run') import('./commands/run.ts').catch(() => undefined)
+  if (command === 'run') {
+    import('./commands/run.ts').catch(() => undefined)
+    const mayBeDocker = more.includes('docker') || process.env['COWAIT_ENGINE'] === 'docker'
+    if (mayBeDocker) import('../engines/docker/docker-engine.ts').catch(() => undefined)
+  }
   const { runCommandLine } = await import('./command-line.ts')
   await runCommandLine(process.argv.slice(2))
 }

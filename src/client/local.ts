@@ -36,6 +36,8 @@ export interface LocalOptions {
   readonly concurrency?: number
   /** What the runs may grow to. */
   readonly limits?: Partial<Ceilings> | undefined
+  /** A run is going to come: the engine is opened at once, while the program is still being compiled. */
+  readonly early?: boolean
   /** Workers that fail stay where the engine can keep them. */
   readonly keepFailed?: boolean
   /** What a task's definition says, for calls by who does not know it: `external()`. */
@@ -104,6 +106,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.keepFailed ? { keepFailed: true } : {}),
   })
+  if (options.early) supervisor.prepare()
   const host = new Host()
   const { calls, route } = supervisor.attach(hostId, host)
   host.route = route

@@ -158,6 +158,11 @@ export class Supervisor {
     return { calls: this.#calls, route: this.#route }
   }
 
+  /** Opens the engine of runs that name none, which otherwise the first of them does. What is wrong with it, that one hears. */
+  prepare(): void {
+    this.#open(this.#options.engine).catch(() => {})
+  }
+
   /** How many runs there are of which anything is left. */
   get size(): number {
     return this.#tree.runs.size

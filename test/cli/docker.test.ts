@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { docker } from '../engines/docker/rig.ts'
 import { hasDocker } from '../engines/docker/available.ts'
-import { cowait, TestProject, type Ended } from './cowait.ts'
+import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
 
 let project: TestProject
 
@@ -47,5 +48,87 @@ describe.skipIf(!hasDocker())('--keep-failed', { timeout: 120_000 }, () => {
     const { code, stderr } = await at('run', 'single', '--engine', 'docker', '--image', 'node:24-slim', '--keep-failed')
     expect(code).toBe(0)
     expect(stderr).not.toContain('looks inside')
+  })
+})
+
+const inDocker = ['--engine', 'docker', '--image', 'node:24-slim']
+
+/** Containers of a supervisor, networks of ours: what the engine still has. */
+async function leftInEngine(): Promise<string> {
+  const containers = await docker('ps', '-a', '--format', '{{.Names}}', '--filter', 'label=cowait.worker')
+  return containers + (await docker('network', 'ls', '--format', '{{.Name}}', '--filter', 'label=cowait.network'))
+}
+
+interface Told {
+  readonly type: string
+  readonly engine?: string
+  readonly text?: string
+  readonly output?: unknown
+}
+
+describe.skipIf(!hasDocker())('a run in containers', { timeout: 120_000 }, () => {
+  test('of a program that cannot be compiled, or that is stopped as soon as the engine has anything of it, leaves nothing in the engine', async () => {
+    const { code, stderr } = await at('run', 'syntax-error:broken', ...inDocker)
+    expect(code).toBe(2)
+    expect(stderr).toContain('syntax-error.ts')
+    await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
+    const stopped = new Invocation(['run', 'outcomes:slow', ...inDocker], { cwd: project.root })
+    await expect
+      .poll(() => docker('network', 'ls', '-q', '--filter', 'label=cowait.network'), { timeout: 20_000, interval: 5 })
+      .not.toBe('')
+    stopped.child.kill('SIGINT')
+    expect(await stopped.ended).toMatchObject({ code: 130 })
+    await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
+  })
+
+  test('shows neither inputs nor variables to who looks at the processes of its container', async () => {
+    const secrets = ['-i', 'password=hunter2', '--env', 'SECRET=sesame']
+    const { code, stdout } = await at('run', 'mixed:guarded', ...inDocker, ...secrets)
+    expect(code).toBe(0)
+    const { seen, secret } = JSON.parse(stdout) as { seen: string; secret: string }
+    expect(secret).toBe('sesame')
+    // The guard, what carries the channel, and the worker were all looked at.
+    expect(seen).toMatch(/sh -c/)
+    expect(seen).toMatch(/cat/)
+    expect(seen).toMatch(/worker\.js/)
+    expect(seen).toContain('TMPDIR=/tmp')
+    expect(seen).not.toMatch(/hunter2|sesame/)
+    const names = [...seen.matchAll(/\b([A-Z_]+)=/g)].flatMap(([, name = '']) => (/^(NODE|YARN)_VERSION$/.test(name) ? [] : [name]))
+    expect(new Set(names)).toEqual(new Set(['HOME', 'HOSTNAME', 'LANG', 'PATH', 'PWD', 'TMPDIR', 'TZ']))
+  })
+})
+
+describe.skipIf(!hasDocker())('a tree of runs in two engines', { timeout: 120_000 }, () => {
+  test('goes from processes into containers and back, in one stream of events', async () => {
+    const { code, stdout } = await at('run', 'mixed:fromProcess', '--engine', 'process', '--ndjson')
+    expect(code).toBe(0)
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Told)
+    expect(events.at(-1)).toMatchObject({ type: 'result', output: ['process', 'container', 'process'] })
+    expect(events.flatMap(({ type, engine }) => (type === 'created' ? [engine] : []))).toEqual(['process', 'docker', 'process'])
+    expect(events.flatMap(({ type, text }) => (type === 'log' ? [text] : []))).toEqual(['boxed in container', 'leaf in process'])
+    await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
+  })
+
+  test('begins in a container as well', async () => {
+    const { code, stdout, stderr } = await at('run', 'mixed:boxed', ...inDocker)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '["container","process"]\n' })
+    expect(stderr).toMatch(/ 0 left\n$/)
+    const both = await at('run', 'mixed:twoBoxes', '--engine', 'process')
+    expect(both).toMatchObject({ code: 0, stdout: '["process","container","process","container"]\n' })
+    await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
+  })
+
+  test('ends as a whole with one Ctrl-C', async () => {
+    const invocation = new Invocation(['run', 'mixed:fromProcess', '--engine', 'process', '-i', 'seconds=600'], { cwd: project.root })
+    await invocation.shows('leaf in process')
+    const pids = descendants(invocation.child.pid ?? 0)
+    expect(await docker('ps', '-q', '--filter', 'label=cowait.worker')).not.toBe('')
+    invocation.child.kill('SIGINT')
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+    await gone(pids)
+    await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
   })
 })

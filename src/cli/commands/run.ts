@@ -1,16 +1,17 @@
 import { resolve } from 'node:path'
-import { openSupervisor } from '../../client/local.ts'
+import { openSupervisor, type LocalSupervisor } from '../../client/local.ts'
 import { UsageError } from '../../core/errors.ts'
 import { encode } from '../../core/values/encode.ts'
 import type { RunOptions } from '../../core/options.ts'
 import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
-import { chooseTarget } from '../../project/choose-target.ts'
-import { compileProject } from '../../project/compile-project.ts'
+import { chooseTarget, type ChosenTarget } from '../../project/choose-target.ts'
+import { compileProject, type CompiledTree } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
 import { chooseEngine } from '../choose-engine.ts'
 import { chooseTask } from '../choose-task.ts'
+import { EarlySupervisor } from '../early-supervisor.ts'
 import { executeRun, type RunPlan } from '../execute-run.ts'
 import { exitCodes } from '../exit-code.ts'
 import { summaryLine } from '../failure-text.ts'
@@ -34,17 +35,35 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const cwd = resolve(io.cwd, flags.cwd ?? '.')
   const project = await openProject(startOf(name, cwd), flags, cwd)
   const place = await resolveTask(project, name, cwd)
-  const tree = await compileProject(project)
   const given = resolveOptions(flagOptions(flags, cwd, io.env), 'cowait run')
   const { timeoutMs } = given
+  const target = chooseTarget(project, flags.cluster)
+  const concurrency = flags.concurrency === undefined ? target.concurrency : wholeNumber('--concurrency', flags.concurrency, 1)
+  const asked = [flags.engine, io.env['COWAIT_ENGINE'], target.engine].find(Boolean)
+  const compiling = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
+  let compiled: Promise<CompiledTree> | undefined
+  const supervise = async (name: string, settings: ChosenTarget['settings'], early = false): Promise<LocalSupervisor> =>
+    await openSupervisor({
+      tree: compiling,
+      describe: async (task) => await definitionOptions(await compiling(), task),
+      engine: name,
+      engineSettings: settings,
+      early,
+      defaults: target.defaults,
+      ...(flags.keepFailed && { keepFailed: true }),
+      ...(concurrency !== undefined && { concurrency }),
+      limits: target.limits,
+    })
+  const isEarly = asked === 'docker' && !flags.help
+  await using early = new EarlySupervisor(isEarly ? supervise(asked, target.settings, true) : undefined)
+  const tree = await compiling()
   const task = chooseTask({ name, ...place }, await describe(tree, place.module, timeoutMs === undefined ? {} : { timeoutMs }))
   if (flags.help) {
     const { taskHelp } = await import('../task-help.ts')
     io.stdout.write(taskHelp(name, task, io.stdout.colours))
     return exitCodes.done
   }
-  const target = chooseTarget(project, flags.cluster)
-  const engine = await chooseEngine([flags.engine, io.env['COWAIT_ENGINE'], target.engine, task.options.engine], target.settings, io.env)
+  const engine = await chooseEngine(asked ?? task.options.engine, target.settings, io.env)
   const plan: RunPlan = {
     task: { module: place.module, export: task.export },
     name: task.name ?? task.export,
@@ -59,20 +78,10 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     again: (entry) => rerunCommand(entry, flags.engine === undefined ? [] : ['--engine', flags.engine]),
     debug: io.debug,
   })
-  const concurrency = flags.concurrency === undefined ? target.concurrency : wholeNumber('--concurrency', flags.concurrency, 1)
   if (engine.notice) view.notice(engine.notice)
   const runOn = async (name: string): Promise<Outcome> => {
     engineName = name
-    const supervisor = await openSupervisor({
-      tree: () => Promise.resolve(tree),
-      describe: (task) => definitionOptions(tree, task),
-      engine: name,
-      ...(name === engine.name && { engineSettings: target.settings }),
-      defaults: target.defaults,
-      ...(flags.keepFailed && { keepFailed: true }),
-      ...(concurrency !== undefined && { concurrency }),
-      limits: target.limits,
-    })
+    const supervisor = await (early.take() ?? supervise(name, name === engine.name ? target.settings : {}))
     return await executeRun(plan, {
       supervisor,
       view,

@@ -55,8 +55,8 @@ export class CodeDelivery {
     this.#cache = made.directory
   }
 
-  /** The mounts of a worker's container. `image` is any that the engine has; a look needs a container, and a container an image. */
-  mounts(image: string, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
+  /** The mounts of a worker's container. `image` tells any that the engine has; a look needs a container, and a container an image. */
+  mounts(image: () => Promise<string>, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
     if (this.#mounts === undefined || this.#mounts.failed)
       this.#mounts = new SharedWork((shared, tell) => this.#deliver(image, shared, tell))
     return this.#mounts.wait(signal, report)
@@ -71,11 +71,11 @@ export class CodeDelivery {
     return this.#foreign.get(platform)
   }
 
-  async #deliver(image: string, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
-    if (await this.#isSeen(image)) {
+  async #deliver(findImage: () => Promise<string>, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
+    if (await this.#isSeen(findImage)) {
       return this.#sources.map(({ part, folder }) => ({ Type: 'bind', Source: folder, Target: part.target, ReadOnly: true }))
     }
-    const volumes = new ContentVolumes({ ...this.#options, image })
+    const volumes = new ContentVolumes({ ...this.#options, image: await findImage() })
     const contents = await Promise.all(this.#sources.map((source) => this.#contentOf(source)))
     const names = await volumes.fill(contents, signal, (detail) => report({ phase: 'preparing', detail }))
     return this.#sources.map(({ part }, index) => ({
@@ -88,7 +88,7 @@ export class CodeDelivery {
   }
 
   /** Whether the engine sees this host's own folders: known from an earlier run, or tried. */
-  async #isSeen(image: string): Promise<boolean> {
+  async #isSeen(findImage: () => Promise<string>): Promise<boolean> {
     const { client, engineId } = this.#options
     const { layout } = this
     const memory = join(
@@ -106,7 +106,7 @@ export class CodeDelivery {
       part.content === 'code' ? join(this.#tree.root, '.cowait') : (this.#sources[index]?.folder ?? ''),
     )
     if (places.every((place) => known.has(place))) return true
-    const seen = await this.#look(image)
+    const seen = await this.#look(await findImage())
     if (seen) await writeFile(memory, JSON.stringify([...new Set([...known, ...places])]))
     return seen
   }

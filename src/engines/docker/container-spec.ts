@@ -16,8 +16,9 @@ export interface ContainerOptions {
   readonly imageName: string
   readonly program: string
   readonly codeMounts: readonly ApiMount[]
-  /** The one that the worker gets, unless its settings name another. */
+  /** The one that the worker starts in, unless its settings name another; none if neither does. */
   readonly networkId: string | undefined
+  readonly timeZone: string
   readonly ownerLabels: Readonly<Record<string, string>>
   readonly defaultUser: string
   /** Ports are opened on the engine's loopback only: whoever wants more puts a proxy there. */
@@ -40,7 +41,7 @@ export function containerSpec(options: ContainerOptions): ApiContainerSpec {
     // A host name is at most 63 long; the host's own network brings the host's own name.
     ...(network !== 'host' && !network.startsWith('container:') && { Hostname: spec.name.slice(0, 63).replace(/-+$/, '') }),
     ...(user !== undefined && { User: user }),
-    Env: environment(),
+    Env: environment(options.timeZone),
     ...launchLine({ program: options.program, graceSeconds: options.graceSeconds, endMark: options.endMark }),
     WorkingDir: spec.code.path,
     Labels: {
@@ -93,8 +94,8 @@ export function containerName({ name, id, owner }: WorkerSpec): string {
 export const keptPrefix = 'kept-'
 
 /** As on the process engine: the same time zone gives the same dates. The user's variables travel on the channel. */
-function environment(): string[] {
-  return [`HOME=${scratch}`, `TMPDIR=${scratch}`, 'LANG=C.UTF-8', `TZ=${Intl.DateTimeFormat().resolvedOptions().timeZone}`]
+function environment(timeZone: string): string[] {
+  return [`HOME=${scratch}`, `TMPDIR=${scratch}`, 'LANG=C.UTF-8', `TZ=${timeZone}`]
 }
 
 function limits({ cpuMillis, memoryLimit, memoryRequest, gpu }: Resources): Partial<ApiContainerSpec['HostConfig']> {

@@ -35,6 +35,7 @@ export class DockerClient {
   readonly #agent: Agent
   readonly #answerMs: number
   #version = ''
+  #isPodman = false
 
   private constructor(endpoint: Endpoint, limits: { readonly answerMs?: number | undefined }) {
     this.endpoint = endpoint
@@ -64,12 +65,17 @@ export class DockerClient {
           hint: 'Update Docker to 19.03 or later.',
         })
       }
+      client.#isPodman = response.headers['libpod-api-version'] !== undefined
       client.#version = `/v${isOlder(newestApi, offered) ? await client.#newestCommon(signal) : offered}`
       return client
     } catch (error) {
       client.close()
       throw error instanceof EngineError ? error : connectionError(error, endpoint)
     }
+  }
+
+  get isPodman(): boolean {
+    return this.#isPodman
   }
 
   /** Calls and reads the answer as JSON. Throws an `ApiError` with the engine's own words, an `EngineError` when it is silent. */

@@ -1,7 +1,7 @@
 /** From a worker's spec to a worker that runs: image, network and code side by side, then create, attach, start. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
-import { ApiError, startError } from './api-error.ts'
+import { startError } from './api-error.ts'
 import type { ApiContainer, ApiInfo } from './api-types.ts'
 import { AttachedStreams } from './attached-streams.ts'
 import { checkRoom, checkSpec, mib } from './check-spec.ts'
@@ -14,7 +14,8 @@ import { defaultImage, type DockerSettings, type DockerWorkerSettings } from './
 import { EndMark } from './end-mark.ts'
 import type { EventStream } from './event-stream.ts'
 import type { Image, Images } from './images.ts'
-import { isolatedNetwork, type IsolatedNetwork } from './isolated-network.ts'
+import type { IsolatedNetwork } from './isolated-network.ts'
+import { joinIsolated, JoinRefused, tellsOf } from './late-network.ts'
 import { hostPlatform } from './platform.ts'
 import { removeContainer } from './removal.ts'
 import type { StartWidth } from './start-width.ts'
@@ -32,6 +33,9 @@ export interface StartEnvironment {
   readonly ownerLabels: Readonly<Record<string, string>>
   readonly defaultUser: string
   readonly orphanGraceSeconds: number
+  readonly timeZone: string
+  /** Whether running containers may join a network; false from the first refusal on. */
+  joinsLate: boolean
   remember(container: Container): void
 }
 
@@ -58,9 +62,15 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
   const imageName = spec.image ?? engine.image ?? defaultImage
   try {
     report({ phase: 'preparing' })
-    const [image, isolated] = await Promise.all([
-      images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report),
-      settings.network === undefined ? network.ensure(signal) : undefined,
+    const found = images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report)
+    const isIsolated = settings.network === undefined
+    // Ports are opened, and names of hosts written, by a start in a network.
+    const canJoin = isIsolated && Object.keys(spec.ports).length === 0 && settings.extraHosts === undefined
+    const early = isIsolated ? network.ensure(signal) : undefined
+    early?.catch(() => {})
+    const [image, codeMounts] = await Promise.all([
+      found,
+      delivery.mounts(() => found.then(({ id }) => id), signal, report),
       events.open(),
       volumes.check(spec, signal),
     ])
@@ -68,30 +78,25 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
       const warning = delivery.foreignAddons(image.platform)
       if (warning !== undefined) report({ phase: 'preparing', detail: warning })
     }
-    const codeMounts = await delivery.mounts(image.id, signal, report)
     await volumes.open(spec, image.id, containerUser(settings.user, image.user, environment.defaultUser), signal)
     const creation = { spec, delivery, environment, settings, image, imageName, codeMounts }
-    let networkId = isolated
     for (let tries = 1; ; tries++) {
-      const create = (): Promise<Worker> => createAndStart({ ...creation, networkId }, signal, report)
+      const joinsLate = canJoin && environment.joinsLate
+      const networkId = isIsolated && !joinsLate ? await network.ensure(signal) : undefined
+      const create = (): Promise<Worker> => createAndStart({ ...creation, networkId, joinsLate }, signal, report)
       try {
         const started = width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
         return await soonAfter(started, signal)
       } catch (error) {
-        if (networkId === undefined || !tellsOf(networkId, error) || tries === networkTries) throw error
-        network.forget(networkId)
-        networkId = await network.ensure(signal)
+        if (error instanceof JoinRefused) environment.joinsLate = false
+        else if (networkId === undefined || !tellsOf(networkId, error) || tries === networkTries) throw error
+        else network.forget(networkId)
       }
     }
   } catch (error) {
     signal.throwIfAborted()
     throw startError(error, { name: spec.name, image: imageName }, client.endpoint)
   }
-}
-
-/** The engine names a network in one way or the other. */
-function tellsOf(networkId: string, error: unknown): boolean {
-  return error instanceof ApiError && (error.message.includes(networkId) || error.message.includes(isolatedNetwork))
 }
 
 /**
@@ -125,8 +130,10 @@ interface Creation {
   readonly image: Image
   readonly imageName: string
   readonly codeMounts: Awaited<ReturnType<CodeDelivery['mounts']>>
-  /** Of the isolated network, unless the worker asks for another. */
+  /** Of the isolated network, where the worker starts in it. */
   readonly networkId: string | undefined
+  /** It starts without a network and joins the isolated one then. */
+  readonly joinsLate: boolean
 }
 
 async function createAndStart(creation: Creation, signal: AbortSignal, report: Report): Promise<Worker> {
@@ -139,6 +146,7 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     ...creation,
     ownerLabels: environment.ownerLabels,
     defaultUser: environment.defaultUser,
+    timeZone: environment.timeZone,
     program: delivery.layout.program,
     portAddress: client.endpoint.kind === 'unix' ? '127.0.0.1' : '',
     securityOptions: info.SecurityOptions?.some((option) => option.includes('name=selinux')) ? ['label=disable'] : [],
@@ -163,6 +171,8 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     await client.call('POST', `/containers/${Id}/start`)
     signal.throwIfAborted()
     const worker = container.attach(streams)
+    if (creation.joinsLate) await joinIsolated(client, container, environment.network, signal)
+    signal.throwIfAborted()
     report({ phase: 'booting', ...(await openPorts(client, Id, spec)) })
     return worker
   } catch (error) {
