@@ -68,12 +68,16 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
     const canJoin = isIsolated && Object.keys(spec.ports).length === 0 && settings.extraHosts === undefined
     const early = isIsolated ? network.ensure(signal) : undefined
     early?.catch(() => {})
-    const [image, codeMounts] = await Promise.all([
-      found,
-      delivery.mounts(() => found.then(({ id }) => id), signal, report),
-      events.open(),
-      volumes.check(spec, signal),
-    ])
+    const failed = new AbortController()
+    const delivered = delivery.mounts(() => found.then(({ id }) => id), AbortSignal.any([signal, failed.signal]), report)
+    const [image, codeMounts] = await Promise.all([found, delivered, events.open(), volumes.check(spec, signal)]).catch(
+      async (error: unknown) => {
+        // What looks at folders or fills volumes is a container, and goes first.
+        failed.abort()
+        await delivered.catch(() => {})
+        throw error
+      },
+    )
     if (image.platform !== hostPlatform()) {
       const warning = delivery.foreignAddons(image.platform)
       if (warning !== undefined) report({ phase: 'preparing', detail: warning })

@@ -121,6 +121,7 @@ describeDocker('what a task asks for', () => {
       program: '/worker.js',
       codeMounts: [],
       networkId: undefined,
+      timeZone: 'UTC',
       ownerLabels: {},
       defaultUser: '0:0',
       portAddress: '',
