@@ -1,6 +1,7 @@
 /** A run's deadline is the earliest of its own and its caller's: what a time-out ends, it ends with all that is below it. */
 import type { CancelReason } from '../core/caller.ts'
 import { formatDuration } from '../core/duration.ts'
+import type { StartPhase } from '../core/engine.ts'
 import type { ErrorSummary } from '../core/events.ts'
 import type { RunRecord } from './tree-messages.ts'
 
@@ -35,7 +36,21 @@ export function timeoutReason(run: RunRecord): CancelReason {
 }
 
 export function startTimeoutReason(run: RunRecord): CancelReason {
-  return { code: 'TASK_TIMEOUT', message: `${run.id} did not start within ${formatDuration(run.options.startTimeoutMs ?? 0)}` }
+  const late = `${run.id} did not start within ${formatDuration(run.options.startTimeoutMs ?? 0)}`
+  return { code: 'TASK_TIMEOUT', message: `${late}${whatItWaitedFor(run)}` }
+}
+
+function whatItWaitedFor({ phase, startPhase }: RunRecord): string {
+  if (phase === 'queued') return ': it waited for a place'
+  return startPhase ? `: ${startWords[startPhase.phase]}${startPhase.detail ? ` (${startPhase.detail})` : ''}` : ''
+}
+
+const startWords: Record<StartPhase['phase'], string> = {
+  preparing: 'its engine was being prepared',
+  pulling: 'its image was being pulled',
+  creating: 'its worker was being created',
+  waiting: 'its worker was waiting',
+  booting: 'its worker was loading',
 }
 
 /** Why a child ends with its caller. What came down from further up is passed on as it is. */

@@ -15,9 +15,11 @@ export function timedOutError(run: RunRecord): ErrorSummary {
   return { code: 'TASK_TIMEOUT', name: 'TaskTimeoutError', message, path: [{ id: run.id, task: run.name }] }
 }
 
-function howItEnded(run: RunRecord): string {
-  if (!run.cancel?.killed) return ''
-  return ` (it did not stop by itself and was killed${run.options.graceMs === 0 ? '' : ` after its grace of ${formatDuration(run.options.graceMs ?? 5_000)}`})`
+function howItEnded({ cancel }: RunRecord): string {
+  if (!cancel?.killed) return ''
+  return cancel.graceMs === 0
+    ? ' (it was killed)'
+    : ` (it did not stop by itself and was killed after its grace of ${formatDuration(cancel.graceMs)})`
 }
 
 /** What happened to a worker that ended without an answer. */

@@ -272,7 +272,10 @@ export class Supervisor {
       keepFailed: this.#options.keepFailed ?? false,
       code: (signal) => abortable(this.#provide(open), signal),
       spec: (run, code) => workerSpec(run, code, this.id),
-      emit: (run, event) => this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event),
+      emit: (run, event) => {
+        if (event.type === 'starting') run.startPhase = event.phase
+        this.#events.emit(run, event.type === 'created' ? this.#calls.createdEvent(run) : event)
+      },
       running: (run) => this.#apply({ type: 'running', run: run.id }),
       ended: (run, outcome) => {
         this.#limits.end(run.id)

@@ -1,5 +1,6 @@
 /** What goes into the tree of runs and what comes out of it. */
 import type { CancelReason } from '../core/caller.ts'
+import type { StartPhase } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent, Status, TaskRef } from '../core/events.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { StoredValue } from './spool.ts'
@@ -36,6 +37,8 @@ export interface RunRecord extends NewRun {
   /** Finer than the status: `asking` waits for its caller to say whether there is another attempt, `pausing` waits for that, `closing` has an outcome and waits for children and worker. */
   phase: 'queued' | 'starting' | 'running' | 'closing' | 'asking' | 'pausing' | 'settled'
   attempt: number
+  /** What its engine said last of the attempt's start. */
+  startPhase?: StartPhase | undefined
   /** Its reader has items of it: it cannot be started again. */
   hasYielded?: boolean
   /** Children of which something is left. */
@@ -48,7 +51,7 @@ export interface RunRecord extends NewRun {
   /** It waits for a place under a named limit. */
   waits: boolean
   outcome?: AttemptOutcome
-  cancel?: { readonly reason: CancelReason; readonly deadline: number; killed: boolean }
+  cancel?: { readonly reason: CancelReason; readonly graceMs: number; readonly deadline: number; killed: boolean }
 }
 
 /** How one attempt ended. `failed`: the function threw. `lost`: the platform could not start it, or lost it. */

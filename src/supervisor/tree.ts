@@ -107,7 +107,7 @@ export class RunTree {
     }
     const refusal = parent && this.#refusal(parent, call.shield)
     if (refusal) {
-      run.cancel = { reason: refusal, deadline: this.#now, killed: false }
+      run.cancel = { reason: refusal, graceMs: 0, deadline: this.#now, killed: false }
       return this.#settle(run)
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
@@ -202,7 +202,7 @@ export class RunTree {
     const isKill = graceMs === 0 && !run.cancel?.killed
     if (run.cancel && run.cancel.deadline <= deadline && !isKill) return
     const first = !run.cancel
-    run.cancel = { reason: run.cancel?.reason ?? reason, deadline, killed: run.cancel?.killed ?? false }
+    run.cancel = { reason: run.cancel?.reason ?? reason, graceMs, deadline, killed: run.cancel?.killed ?? false }
     if (first) this.#effects.push({ type: 'emit', run, event: { type: 'cancelling', reason: reason.message, graceMs } })
     for (const child of this.#childrenOf(run)) {
       if (!child.shield || graceMs === 0) this.#cancel(child, inheritedReason(reason, run), graceMs)

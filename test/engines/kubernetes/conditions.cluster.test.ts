@@ -103,7 +103,10 @@ describe.runIf(namespace)('what keeps a pod from starting is told with its cause
     const settled = host.settle('calls:nothing', {}, { cpu: 10_000, startTimeout: '8s' })
     const { detail } = (await host.event('starting', ({ phase }) => phase?.phase === 'waiting')).phase ?? {}
     expect(detail).toContain('Insufficient cpu')
-    expect(await settled).toMatchObject({ status: 'failed', error: { code: 'TASK_TIMEOUT' } })
+    expect(await settled).toMatchObject({
+      status: 'failed',
+      error: { code: 'TASK_TIMEOUT', message: expect.stringContaining(detail ?? '') },
+    })
   })
 
   test('the quota is exceeded', async () => {
