@@ -40,7 +40,7 @@ export class LineCalls {
   readonly #held = new Map<number, OpenCall>()
   #last = 0
   #isOpen: boolean
-  #closed: Error | undefined
+  #closed: (() => Error) | undefined
 
   constructor(options: LineCallsOptions) {
     this.#options = options
@@ -52,7 +52,7 @@ export class LineCalls {
     const call = ++this.#last
     const promise = new Promise<unknown>((resolve, reject) => {
       const refuse = (error: Error): void => reject(withStack(error, callStack))
-      if (this.#closed) return refuse(closedError(method, this.#closed))
+      if (this.#closed) return refuse(closedError(method, this.#closed()))
       if (this.#open.size + this.#held.size >= MAX_OPEN_CALLS) return refuse(this.#tooMany(method))
       try {
         const value = encode(args, `arguments of ${method}()`)
@@ -80,10 +80,11 @@ export class LineCalls {
     this.#failOpen(cause)
   }
 
-  close(cause: Error): void {
+  /** Every run's line closes and hardly any is asked afterwards, so the cause is only made for who asks. */
+  close(cause: () => Error): void {
     this.#closed ??= cause
-    this.#failOpen(cause)
-    for (const entry of this.#held.values()) entry.reject(withStack(closedError(entry.method, cause), entry.callStack))
+    if (this.#open.size > 0) this.#failOpen(cause())
+    for (const entry of this.#held.values()) entry.reject(withStack(closedError(entry.method, cause()), entry.callStack))
     this.#held.clear()
   }
 

@@ -81,7 +81,7 @@ export class RunLine {
 
   /** The run has ended; `error` is how, if not well. */
   ended(id: string, error: Error | undefined): void {
-    this.#calls.close(error ?? new CowaitError('RPC_CLOSED', `${id} has ended`))
+    this.#calls.close(() => error ?? new CowaitError('RPC_CLOSED', `${id} has ended`))
     this.#answers.close()
     this.#reader.end(error)
   }

@@ -45,6 +45,7 @@ export class Bodies<In extends Up | Down, Out extends Up | Down> {
     this.#outgoing = new OutgoingValues({ send, bufferedBytes: () => channel.bufferedBytes })
     channel.onWritten(() => this.#outgoing.pump())
     void channel.closed.then((fault) => {
+      if (this.#incoming.isIdle && this.#outgoing.isIdle) return
       const error = endedError(fault)
       this.#incoming.close(error)
       this.#outgoing.close(error)

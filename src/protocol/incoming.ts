@@ -97,6 +97,11 @@ export class IncomingValues {
     }
   }
 
+  /** No value is under way. */
+  get isIdle(): boolean {
+    return this.#streams.isEmpty
+  }
+
   close(error: Error): void {
     for (const entry of this.#streams.all()) {
       this.#streams.delete(entry.run, entry.stream)

@@ -69,6 +69,11 @@ export class OutgoingValues {
     this.pump()
   }
 
+  /** No value is under way. */
+  get isIdle(): boolean {
+    return this.#streams.isEmpty
+  }
+
   close(error: Error): void {
     for (const entry of this.#streams.all()) {
       this.#forget(entry)

@@ -22,6 +22,10 @@ export class StreamTable<T> {
     return [...(this.#runs.get(run)?.values() ?? [])]
   }
 
+  get isEmpty(): boolean {
+    return this.#runs.size === 0
+  }
+
   all(): T[] {
     return [...this.#runs.values()].flatMap((streams) => [...streams.values()])
   }

@@ -67,7 +67,7 @@ export class ParentLine {
   /** The function has ended. */
   close(): void {
     this.#answers.close()
-    this.#calls.close(new Error(`${this.#options.run} has ended`))
+    this.#calls.close(() => new Error(`${this.#options.run} has ended`))
   }
 
   /** Calling a handler that is not there is told as what it is. */
