@@ -18,6 +18,7 @@ import type { Owner } from '../supervisor/owner.ts'
 import type { Route } from '../supervisor/route.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { StoredValue } from '../supervisor/spool.ts'
+import type { StreamOptions } from '../supervisor/client.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
 import { openControlSocket } from './control-socket.ts'
@@ -74,7 +75,7 @@ export interface LocalSupervisor {
   subscribe(listener: (event: RunEvent) => void): () => void
   run(request: RootRequest): RootRun
   /** Serves a client on a stream. */
-  connect(stream: Duplex): void
+  connect(stream: Duplex, options?: StreamOptions): void
   /** Cancels what lives and waits until nothing is left; answers the names of workers that are left all the same. */
   close(reason?: CancelReason): Promise<{ left: readonly string[] }>
 }
@@ -117,7 +118,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     id,
     directory,
     subscribe: (listener) => supervisor.subscribe(listener),
-    connect: (stream) => supervisor.connect(stream),
+    connect: (stream, how) => void supervisor.connect(stream, how),
     run({ task, name, input, options: runOptions, onItems }) {
       const runId = createRunId(name)
       const settled = host.expect(runId, onItems)

@@ -43,7 +43,7 @@ export async function startSupervisorThread(near: string | undefined): Promise<S
   port1.unref()
   thread.once('error', (error) => stream.destroy(error))
   thread.once('exit', () => stream.destroy())
-  const channel = new Channel<Down | Both, Up | Both>(stream, parseDown)
+  const channel = new Channel<Down | Both, Up | Both>(stream, parseDown, { ownsChunks: true })
   const caller = await greet(channel)
   return {
     caller,

@@ -35,4 +35,4 @@ const stream = new PortStream(port)
 stream.once('close', () => {
   void supervisor.close({ code: 'TASK_CANCELLED', message: 'its script has ended' }).then(() => process.exit())
 })
-supervisor.connect(stream)
+supervisor.connect(stream, { ownsChunks: true })

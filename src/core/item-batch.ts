@@ -1,52 +1,49 @@
 import type { Encoded } from './value.ts'
+import { attachmentBase, joinDocuments } from './values/attachments.ts'
 
 const comma = Buffer.from(',')
 const open = Buffer.from('[')
 const close = Buffer.from(']')
 
 /**
- * Encoded items as one encoded list. Their texts are put side by side: a plain one holds no tag, so it means the same in a tagged
- * list. An item with attachments makes a list of its own, since what it says of their places would not hold in another.
+ * Items, each encoded as a list of one, as one encoded list. Their texts are put side by side: a plain one holds no tag, so it means the
+ * same in a tagged list. Their attachments follow one another, each where `base` said when the item was encoded.
  */
 export class ItemBatch {
-  #parts: Uint8Array[] = []
-  #isTagged = false
-  #attachments: Encoded | undefined
-  count = 0
+  #items: Encoded[] = []
   bytes = 0
+  /** How many bytes of attachments stand before those of the next item. */
+  base = 0
 
-  fits(item: Encoded): boolean {
-    return this.count === 0 || (!this.#attachments && !hasAttachments(item))
+  get count(): number {
+    return this.#items.length
   }
 
   add(item: Encoded): void {
-    this.count++
+    this.#items.push(item)
     this.bytes += item.data.length
-    this.#isTagged ||= item.format === 'tagged'
-    if (hasAttachments(item)) this.#attachments = item
-    this.#parts.push(this.#parts.length === 0 ? open : comma, item.data.subarray(0, item.textBytes))
+    this.base = attachmentBase(this.base + item.data.length - item.textBytes)
   }
 
   take(): Encoded {
-    const format = this.#isTagged ? 'tagged' : 'json'
-    const text = [...this.#parts, close]
-    let textBytes = text.reduce((sum, part) => sum + part.length, 0)
-    const parts = [...text]
-    if (this.#attachments) {
-      // Attachments begin at a multiple of 8, behind spaces.
-      const padding = Buffer.alloc((8 - (textBytes % 8)) % 8, ' ')
-      textBytes += padding.length
-      parts.push(padding, this.#attachments.data.subarray(this.#attachments.textBytes))
-    }
-    this.#parts = []
-    this.#isTagged = false
-    this.#attachments = undefined
-    this.count = 0
+    const items = this.#items
+    this.#items = []
     this.bytes = 0
-    return { format, textBytes, data: Buffer.concat(parts) }
+    this.base = 0
+    const [only] = items
+    if (only && items.length === 1) return only
+    const texts = items.flatMap(({ data, textBytes }, index) => [index === 0 ? open : comma, listed(data.subarray(0, textBytes))])
+    const attachments = items
+      .filter(({ data, textBytes }) => data.length > textBytes)
+      .map(({ data, textBytes }) => data.subarray(textBytes))
+    const format = items.some((item) => item.format === 'tagged') ? 'tagged' : 'json'
+    return { format, ...joinDocuments([...texts, close], attachments) }
   }
 }
 
-function hasAttachments({ textBytes, data }: Encoded): boolean {
-  return data.length > textBytes
+/** The text of a list of one without its brackets; spaces may stand behind it. */
+function listed(text: Uint8Array): Uint8Array {
+  return text.subarray(1, text.lastIndexOf(CLOSING_BRACKET))
 }
+
+const CLOSING_BRACKET = 0x5d

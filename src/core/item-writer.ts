@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Encoded } from './value.ts'
-import { encode } from './values/encode.ts'
+import { encodeItem } from './values/encode.ts'
 import { ItemBatch } from './item-batch.ts'
 import { ITEM_WINDOW } from './line.ts'
 
 /** Items of a producer that computes without a pause leave at least this often. */
 const TURN_MS = 5
-const BATCH_BYTES = 64 * 1024
+/** A little less than the body of one frame. */
+const BATCH_BYTES = 250 * 1024
 
 export interface ItemWriterOptions {
   /** For messages: `yield`, or the method's name. */
@@ -50,7 +51,7 @@ export class ItemWriter {
       }
       const { done, value } = await this.#pull(iterator)
       if (done) return value
-      this.#add(encode(value, label))
+      this.#add(encodeItem(value, label, this.#batch.base))
       if (performance.now() - turnBegan < TURN_MS) continue
       this.flush()
       await nextTurn()
@@ -78,9 +79,9 @@ export class ItemWriter {
 
   #add(item: Encoded): void {
     this.#credit--
-    if (!this.#batch.fits(item)) this.flush()
     this.#batch.add(item)
-    if (this.#batch.bytes > BATCH_BYTES || this.#batch.count >= ITEM_WINDOW / 2 || !this.#batch.fits(item)) return this.flush()
+    // The next one may be as large.
+    if (this.#batch.bytes + item.data.length > BATCH_BYTES || this.#batch.count >= ITEM_WINDOW / 2) return this.flush()
     if (this.#isFlushing) return
     this.#isFlushing = true
     process.nextTick(() => this.flush())

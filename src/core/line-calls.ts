@@ -104,7 +104,7 @@ export class LineCalls {
       case 'rpc-stream':
         return this.#startStream(call, entry)
       case 'items':
-        return entry.reader?.push(decode(message.value) as unknown[])
+        return entry.reader?.push(decode(message.value, { isShared: message.count > 1 }) as unknown[])
       case 'rpc-result':
         if (message.status === 'failed') return this.#settle(call, entry, this.#errorOf(entry, message))
         if (!entry.reader) entry.resolve(decode(message.value))

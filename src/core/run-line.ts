@@ -7,7 +7,6 @@ import { YIELDS, type LineMessage } from './line.ts'
 import { LineAnswers } from './line-answers.ts'
 import { LineCalls } from './line-calls.ts'
 import { captureFrames } from './caller-line.ts'
-import type { Encoded } from './value.ts'
 import { decode } from './values/decode.ts'
 
 type Method = (...args: unknown[]) => unknown
@@ -51,7 +50,7 @@ export class RunLine {
       case 'leave':
         return this.#answers.receive(message)
       case 'items':
-        if (message.call === YIELDS) return this.#push(message.value)
+        if (message.call === YIELDS) return this.#push(message)
         return this.#calls.receive(message)
       case 'rpc-stream':
       case 'rpc-result':
@@ -61,9 +60,9 @@ export class RunLine {
     }
   }
 
-  #push(value: Encoded): void {
+  #push({ count, value }: Extract<LineMessage, { type: 'items' }>): void {
     try {
-      this.#reader.push(decode(value) as unknown[])
+      this.#reader.push(decode(value, { isShared: count > 1 }) as unknown[])
     } catch (error) {
       this.#reader.end(error as Error)
     }

@@ -15,6 +15,8 @@ export interface ChannelOptions<Out> {
   readonly refusal?: (fault: ProtocolError) => Out
   /** What may wait for an end that does not read; beyond it the channel fails. 64 MiB unless told. */
   readonly maxBufferedBytes?: number
+  /** Each chunk that the stream gives has memory of its own that nobody else uses: bodies need not be copied out of it. */
+  readonly ownsChunks?: boolean
 }
 
 export type MessageHandler<In> = (message: In, body: Uint8Array) => void
@@ -46,7 +48,7 @@ export class Channel<In, Out extends { readonly type: string }> {
     this.#parse = parse
     this.#refusal = options.refusal
     this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES
-    this.#parser = new FrameParser((raw, body) => this.#deliver(raw, body))
+    this.#parser = new FrameParser((raw, body) => this.#deliver(raw, body), options)
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve))
     stream.on('data', (chunk: Uint8Array) => this.#receive(chunk))
     stream.on('error', (error) => this.#end(error))

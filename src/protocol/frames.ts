@@ -42,16 +42,22 @@ export class CutFrameError extends ProtocolError {}
  */
 export class FrameParser {
   readonly #onFrame: (raw: RawMessage, body: Uint8Array) => void
+  readonly #ownsChunks: boolean
   #line: Buffer[] = []
   #lineBytes = 0
   /** Set while a body is under way. */
   #raw: RawMessage | undefined
   #body: Uint8Array = NO_BYTES
+  #bodySize = 0
   #bodyBytes = 0
 
-  /** A body belongs to whoever gets it: it shares no memory with the chunks. */
-  constructor(onFrame: (raw: RawMessage, body: Uint8Array) => void) {
+  /**
+   * A body belongs to whoever gets it: it shares no memory with the chunks, unless each chunk has memory of its own, nobody else
+   * uses it (`ownsChunks`), and it holds little but that body.
+   */
+  constructor(onFrame: (raw: RawMessage, body: Uint8Array) => void, { ownsChunks = false }: { readonly ownsChunks?: boolean } = {}) {
     this.#onFrame = onFrame
+    this.#ownsChunks = ownsChunks
   }
 
   push(chunk: Uint8Array): void {
@@ -64,7 +70,7 @@ export class FrameParser {
   end(): void {
     if (this.#raw) {
       throw new CutFrameError(
-        `The stream ended inside a frame: ${this.#bodyBytes} of ${this.#body.length} bytes of the body of message ${named(this.#raw)} had come.`,
+        `The stream ended inside a frame: ${this.#bodyBytes} of ${this.#bodySize} bytes of the body of message ${named(this.#raw)} had come.`,
       )
     }
     if (this.#lineBytes > 0) throw new CutFrameError(`The stream ended inside a frame, after ${excerpt(this.#joinLine())}.`)
@@ -116,15 +122,21 @@ export class FrameParser {
       return
     }
     this.#raw = raw
-    this.#body = Buffer.allocUnsafeSlow(size)
+    this.#bodySize = size
     this.#bodyBytes = 0
   }
 
   #takeBody(raw: RawMessage, bytes: Buffer, from: number): number {
-    const end = Math.min(bytes.length, from + this.#body.length - this.#bodyBytes)
-    this.#body.set(bytes.subarray(from, end), this.#bodyBytes)
+    const size = this.#bodySize
+    const end = Math.min(bytes.length, from + size - this.#bodyBytes)
+    const isAlone = this.#ownsChunks && end - from === size && size * 2 >= bytes.buffer.byteLength
+    if (isAlone) this.#body = bytes.subarray(from, end)
+    else {
+      if (this.#bodyBytes === 0) this.#body = Buffer.allocUnsafeSlow(size)
+      this.#body.set(bytes.subarray(from, end), this.#bodyBytes)
+    }
     this.#bodyBytes += end - from
-    if (this.#bodyBytes === this.#body.length) {
+    if (this.#bodyBytes === size) {
       const body = this.#body
       this.#raw = undefined
       this.#body = NO_BYTES

@@ -38,6 +38,22 @@ export function memorySource({ format, textBytes, data }: Encoded): Source {
   return { format, text: textBytes, size: data.length, data, read: (offset, length) => data.subarray(offset, offset + length) }
 }
 
+/** A value in memory in the pieces in which it came. */
+export function piecesSource({ format, text, size }: Pick<ValueHeader, 'format' | 'text' | 'size'>, pieces: readonly Uint8Array[]): Source {
+  const [only] = pieces
+  const read = (offset: number, length: number): Uint8Array => {
+    const found: Uint8Array[] = []
+    let at = 0
+    for (const piece of pieces) {
+      if (at < offset + length && at + piece.length > offset) found.push(piece.subarray(Math.max(0, offset - at), offset + length - at))
+      at += piece.length
+    }
+    const [first = new Uint8Array(0)] = found
+    return found.length > 1 ? Buffer.concat(found) : first
+  }
+  return { format, text, size, ...(pieces.length === 1 && only ? { data: only } : size === 0 ? { data: new Uint8Array(0) } : {}), read }
+}
+
 /** Collects a value in memory. */
 export function memorySink(header: Pick<ValueHeader, 'format' | 'text' | 'size'>): Sink<Encoded> {
   let data: Uint8Array = new Uint8Array(0)

@@ -5,7 +5,7 @@ import type { CancelReason } from '../core/caller.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { Bodies } from '../protocol/bodies.ts'
-import { Channel } from '../protocol/channel.ts'
+import { Channel, type ChannelOptions } from '../protocol/channel.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type RunListing, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
@@ -29,6 +29,8 @@ export interface ClientContext {
   subscribe(listener: (event: RunEvent) => void): () => void
 }
 
+export type StreamOptions = Pick<ChannelOptions<Down>, 'ownsChunks'>
+
 export class Client implements Owner {
   readonly id: string = `client-${randomBytes(6).toString('hex')}`
   /** Resolves when the client has left, with what its runs are told. */
@@ -40,9 +42,9 @@ export class Client implements Owner {
   #followed: ((run: string) => boolean) | undefined
   readonly #dropped = new Map<string, number>()
 
-  constructor(stream: Duplex, context: ClientContext) {
+  constructor(stream: Duplex, context: ClientContext, options: StreamOptions = {}) {
     this.#context = context
-    this.#channel = new Channel(stream, parseUp)
+    this.#channel = new Channel(stream, parseUp, options)
     this.#bodies = new Bodies(this.#channel)
     this.#stopFollowing = context.subscribe((event) => this.#tell(event))
     this.ended = this.#channel.closed.then((fault) => {

@@ -6,10 +6,13 @@ import type { Preview } from '../core/events.ts'
 import type { Encoded } from '../core/value.ts'
 import { preview } from '../core/values/preview.ts'
 import type { ValueHeader } from '../protocol/messages.ts'
-import { memorySink, memorySource, type Sink, type Source } from '../protocol/values.ts'
+import { memorySource, piecesSource, type Sink, type Source } from '../protocol/values.ts'
 
-/** Larger values wait in a file. */
+/** Larger values wait in a file, */
 const MAX_IN_MEMORY_BYTES = 64 * 1024
+/** and up to this size only when values hold a part of the memory already: an item of a stream just passes through. */
+const MAX_PASSING_BYTES = 2 * 1024 * 1024
+const PASSING_SHARE = 0.5
 /** When values hold this much together, small ones wait in files as well. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024
 const READ_BYTES = 256 * 1024
@@ -47,8 +50,8 @@ export class StoredValue implements Source {
     if (source.data) this.data = source.data
   }
 
-  /** Rejects if the file cannot be read, and after `release`. */
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  /** Fails if the file cannot be read, and after `release`. */
+  read(offset: number, length: number): Promise<Uint8Array> | Uint8Array {
     if (this.#released) throw new Error('Bug: a stored value was read after its release')
     return this.#source.read(offset, length)
   }
@@ -118,8 +121,11 @@ export class Spool {
 
   /** For a value that is still arriving. Nothing is left of it when it is aborted. */
   sink(header: Header): Sink<StoredValue> {
-    const isSmall = header.size <= MAX_IN_MEMORY_BYTES && this.#memoryBytes + header.size <= this.#maxMemoryBytes
-    return isSmall || this.#directory === undefined ? this.#memorySink(header) : this.#fileSink(header, this.#directory)
+    const memoryBytes = this.#memoryBytes + header.size
+    const fits =
+      (header.size <= MAX_IN_MEMORY_BYTES && memoryBytes <= this.#maxMemoryBytes) ||
+      (header.size <= MAX_PASSING_BYTES && memoryBytes <= this.#maxMemoryBytes * PASSING_SHARE)
+    return fits || this.#directory === undefined ? this.#memorySink(header) : this.#fileSink(header, this.#directory)
   }
 
   /** Removes every file. Values of this spool must not be used any more. */
@@ -130,12 +136,16 @@ export class Spool {
 
   #memorySink(header: Header): Sink<StoredValue> {
     const { size } = header
-    const inner = memorySink(header)
+    const pieces: Uint8Array[] = []
     this.#memoryBytes += size
     const letGo = async (): Promise<void> => {
       this.#memoryBytes -= size
     }
-    return { write: inner.write, end: async () => new StoredValue(memorySource(await inner.end()), letGo), abort: letGo }
+    return {
+      write: (chunk) => void pieces.push(chunk),
+      end: () => new StoredValue(piecesSource(header, pieces), letGo),
+      abort: letGo,
+    }
   }
 
   #fileSink(header: Header, directory: string): Sink<StoredValue> {

@@ -20,7 +20,7 @@ import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { Calls } from './calls.ts'
 import { CallerFrames } from './caller-frames.ts'
-import { Client } from './client.ts'
+import { Client, type StreamOptions } from './client.ts'
 import { EventLog } from './event-log.ts'
 import { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
@@ -134,15 +134,16 @@ export class Supervisor {
    * Serves a client on a channel: a script's own process, or another terminal. What it started is cancelled when its channel ends.
    * Answers the client's id.
    */
-  connect(stream: Duplex): string {
-    const client = new Client(stream, {
+  connect(stream: Duplex, options?: StreamOptions): string {
+    const context = {
       calls: this.#calls,
       frames: this.#frames,
       limits: this.#limits,
       runs: this.#tree.runs,
-      apply: (message) => this.#apply(message),
-      subscribe: (listener) => this.subscribe(listener),
-    })
+      apply: (message: TreeMessage) => this.#apply(message),
+      subscribe: (listener: (event: RunEvent) => void) => this.subscribe(listener),
+    }
+    const client = new Client(stream, context, options)
     this.#owners.set(client.id, client)
     void client.ended.then((reason) => {
       this.#apply({ type: 'client-ended', client: client.id, reason })

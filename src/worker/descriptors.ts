@@ -25,6 +25,12 @@ export class DescriptorChannel extends Duplex {
     this.#out.write(chunk, done)
   }
 
+  override _writev(chunks: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#out.cork()
+    for (const [index, { chunk }] of chunks.entries()) this.#out.write(chunk, index === chunks.length - 1 ? done : undefined)
+    this.#out.uncork()
+  }
+
   override _final(done: (error?: Error | null) => void): void {
     this.#out.end(done)
   }

@@ -10,6 +10,7 @@ import { readWhole } from '../../src/protocol/values.ts'
 import { Spool, StoredValue } from '../../src/supervisor/spool.ts'
 
 const KiB = 1024
+const LARGE = 2 * 1024 * KiB + 1
 let directory: string
 
 beforeEach(async () => {
@@ -35,14 +36,23 @@ describe('a value', () => {
     await spool.close()
   })
 
-  test('that is larger waits in a file that only its owner can read', async () => {
+  test('that is larger stays in memory only while values hold less than half of what they may', async () => {
+    const spool = new Spool(directory, { maxMemoryBytes: 1000 * KiB })
+    const values = await Promise.all(Array.from({ length: 7 }, () => spool.store(encoded(100 * KiB))))
+    expect([spool.memoryBytes, spool.files]).toEqual([500 * KiB, 2])
+    await Promise.all(values.map((value) => value.release()))
+    expect([spool.memoryBytes, spool.files]).toEqual([0, 0])
+    await spool.close()
+  })
+
+  test('that is larger than 2 MiB waits in a file that only its owner can read', async () => {
     const spool = new Spool(directory)
-    const value = await spool.store(encoded(64 * KiB + 1))
+    const value = await spool.store(encoded(LARGE))
     expect(value.data).toBeUndefined()
     expect(spool.memoryBytes).toBe(0)
     const [file] = await readdir(directory)
     const { mode, size } = await stat(join(directory, file!))
-    expect([(mode & 0o777).toString(8), size]).toEqual(['600', 64 * KiB + 1])
+    expect([(mode & 0o777).toString(8), size]).toEqual(['600', LARGE])
     await value.release()
     expect(await readdir(directory)).toEqual([])
     await spool.close()
@@ -83,7 +93,7 @@ describe('a value', () => {
   test('is shown as text when it is in memory, else as its size', async () => {
     expect(StoredValue.of({ format: 'json', textBytes: 4, data: Buffer.from('"ä"') }).preview()).toEqual({ format: 'json', text: '"ä"' })
     const spool = new Spool(directory)
-    expect((await spool.store(encoded(100 * KiB))).preview()).toEqual({ bytes: 100 * KiB })
+    expect((await spool.store(encoded(LARGE))).preview()).toEqual({ bytes: LARGE })
     await spool.close()
   })
 })
@@ -106,13 +116,13 @@ describe('a spool', () => {
     const open = async (): Promise<number> => (await readdir('/proc/self/fd')).length
     const spool = new Spool(directory)
     const before = await open()
-    for (let n = 0; n < 50; n++) await (await spool.store(encoded(100 * KiB))).read(0, 10)
+    for (let n = 0; n < 20; n++) await (await spool.store(encoded(LARGE))).read(0, 10)
     expect(await open()).toBeLessThanOrEqual(before)
     await spool.close()
   })
 
   test('leaves no file when it is closed, and none of a value that was aborted or is still arriving', async () => {
-    const spool = new Spool(directory)
+    const spool = new Spool(directory, { maxMemoryBytes: 0 })
     await spool.store(encoded(100 * KiB))
     const aborted = spool.sink({ format: 'json', text: 1, size: 100 * KiB })
     await aborted.write(Buffer.alloc(10))
@@ -131,9 +141,9 @@ describe('a spool', () => {
 
   test('says why a value cannot be kept, and goes on', async () => {
     const spool = new Spool(join(directory, 'missing'))
-    const failure = spool.store(encoded(100 * KiB))
+    const failure = spool.store(encoded(LARGE))
     await expect(failure).rejects.toBeInstanceOf(EngineError)
-    await expect(failure).rejects.toThrow(/A value of 102400 bytes cannot be kept in .*missing: ENOENT.*Make room there, or set TMPDIR/s)
+    await expect(failure).rejects.toThrow(/A value of 2097153 bytes cannot be kept in .*missing: ENOENT.*Make room there, or set TMPDIR/s)
     expect(spool.files).toBe(0)
     expect((await spool.store(encoded(10))).size).toBe(10)
     await spool.close()
@@ -142,7 +152,7 @@ describe('a spool', () => {
   test.skipIf(!canMount())('survives a full disk: the value that found no room is refused, and its part of the file is gone', async () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
     try {
-      const spool = new Spool(directory)
+      const spool = new Spool(directory, { maxMemoryBytes: 0 })
       const kept = await spool.store(encoded(300 * KiB))
       await expect(spool.store(encoded(900 * KiB))).rejects.toThrow(/cannot be kept in .*: ENOSPC: no space left on device/)
       expect((await readdir(directory)).length).toBe(1)
@@ -160,7 +170,7 @@ test('a value is not read after its release', async () => {
   const spool = new Spool(directory)
   const value = await spool.store(encoded(10))
   await value.release()
-  await expect(value.read(0, 1)).rejects.toThrow('Bug: a stored value was read after its release')
+  await expect(async () => await value.read(0, 1)).rejects.toThrow('Bug: a stored value was read after its release')
 })
 
 function canMount(): boolean {

@@ -13,16 +13,18 @@ export interface DecodeOptions {
   readonly errors?: readonly ErrorClass[] | undefined
   /** What the value is, for messages: `value` unless told. */
   readonly label?: string | undefined
+  /** Each attachment gets memory of its own: the document holds values that do not belong together. */
+  readonly isShared?: boolean | undefined
 }
 
 /**
  * The value that was encoded. Typed arrays and Buffers are views of `encoded.data` where their place in it allows.
  * The bytes are not trusted: a malformed document throws a `ProtocolError` that names the fault and its path, and does nothing else.
  */
-export function decode(encoded: Encoded, { errors = [], label = 'value' }: DecodeOptions = {}): unknown {
+export function decode(encoded: Encoded, { errors = [], label = 'value', isShared = false }: DecodeOptions = {}): unknown {
   const parsed = parseText(encoded, label)
   if (encoded.format === 'json') return parsed
-  const decoder = new Decoder(new AttachmentReader(encoded.data, encoded.textBytes), errors, label)
+  const decoder = new Decoder(new AttachmentReader(encoded.data, encoded.textBytes, isShared), errors, label)
   return decoder.document(parsed)
 }
 

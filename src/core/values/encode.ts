@@ -14,14 +14,22 @@ import { cycleTo, type Refusal, refusalOf, regExpTooLong, symbolKey, tooDeep, to
  * Throws a `NotSerializableError` whose message begins with the offender's path below `label`: `input.a.deep[1] is a function`.
  */
 export function encode(value: unknown, label = 'value'): Encoded {
-  const encoder = new Encoder(label)
+  return encodeAs(new Encoder(label), value, (json) => json)
+}
+
+/** As `encode`, as a list that has the value as its only item, to be joined with others: its attachments come behind `base` bytes of theirs. */
+export function encodeItem(value: unknown, label: string, base: number): Encoded {
+  return encodeAs(new Encoder(label, base), value, (json) => `[${json}]`)
+}
+
+function encodeAs(encoder: Encoder, value: unknown, textOf: (json: string) => string): Encoded {
   try {
     const wire = encoder.value(value, 0)
-    const document = encoder.attachments.finish(JSON.stringify(wire))
+    const document = encoder.attachments.finish(textOf(JSON.stringify(wire)))
     return { format: encoder.isTagged ? 'tagged' : 'json', ...document }
   } catch (error) {
     if (error instanceof NotSerializableError) throw error
-    throw unreadable(label, error)
+    throw unreadable(encoder.label, error)
   }
 }
 
@@ -44,8 +52,8 @@ const hugeInteger = 10n ** BigInt(MAX_DECIMAL_DIGITS)
  */
 class Encoder {
   isTagged = false
-  readonly attachments = new AttachmentWriter()
-  readonly #label: string
+  readonly label: string
+  readonly attachments: AttachmentWriter
   /** By depth: the objects around the current one, and the step taken out of each. */
   readonly #around: unknown[] = []
   readonly #steps: Step[] = []
@@ -54,8 +62,9 @@ class Encoder {
   /** What the last refusal said, without its advice. */
   #refused = ''
 
-  constructor(label: string) {
-    this.#label = label
+  constructor(label: string, base = 0) {
+    this.label = label
+    this.attachments = new AttachmentWriter(base)
   }
 
   value(value: unknown, depth: number): unknown {
@@ -257,7 +266,7 @@ class Encoder {
   /** The path of what is found at this depth. */
   #path(depth: number): string {
     const steps = this.#steps.slice(0, depth).filter((_, i) => this.#around[i] !== tagLevel)
-    return formatPath(this.#label, steps)
+    return formatPath(this.label, steps)
   }
 }
 

@@ -31,6 +31,14 @@ export class WorkerChannel extends Duplex {
     else done()
   }
 
+  /** One call of the system for what was written in one turn. */
+  override _writev(chunks: { readonly chunk: Buffer }[], done: () => void): void {
+    if (!this.#down.writable) return done()
+    this.#down.cork()
+    for (const [index, { chunk }] of chunks.entries()) this.#down.write(chunk, index === chunks.length - 1 ? () => done() : undefined)
+    this.#down.uncork()
+  }
+
   override _final(done: () => void): void {
     if (this.#down.writable) this.#down.end()
     done()
