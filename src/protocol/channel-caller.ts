@@ -42,6 +42,11 @@ interface OpenCall {
   readonly turns: Turns
 }
 
+interface Leaving {
+  cancel?: { readonly reason: CancelReason; readonly kill: boolean }
+  watch?: { readonly tree: boolean }
+}
+
 export interface ChannelCallerOptions {
   readonly channel: Channel<Down | Both, Up | Both>
   readonly bodies: Bodies<Down, Up>
@@ -55,8 +60,8 @@ export interface ChannelCallerOptions {
 export class ChannelCaller implements Caller {
   readonly #options: ChannelCallerOptions
   readonly #open = new Map<string, OpenCall>()
-  /** Calls that have not left this process, with the cancel that must not overtake them. */
-  readonly #leaving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
+  /** Calls that have not left this process, with what must not overtake them. */
+  readonly #leaving = new Map<string, Leaving>()
   /** Who asks for the lines of a call that has ended. */
   readonly #late = new Map<string, Pick<CallListener, 'event'>[]>()
   readonly #wanted = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
@@ -113,7 +118,9 @@ export class ChannelCaller implements Caller {
     const { channel, run } = this.#options
     if (this.#lost) return listener.event(undefined)
     if (!this.#open.has(id)) this.#late.set(id, [...(this.#late.get(id) ?? []), listener])
-    channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
+    const leaving = this.#leaving.get(id)
+    if (leaving) leaving.watch = { tree: tree || (leaving.watch?.tree ?? false) }
+    else channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
   }
 
   /** A frame that concerns a call, or a place under a limit. */
@@ -140,8 +147,8 @@ export class ChannelCaller implements Caller {
   }
 
   async #send({ id, task, input, options, shield, handlers, isExternal }: CallRequest): Promise<void> {
-    const { bodies, run, moduleOf } = this.#options
-    const leaving: { cancel?: { reason: CancelReason; kill: boolean } } = {}
+    const { channel, bodies, run, moduleOf } = this.#options
+    const leaving: Leaving = {}
     this.#leaving.set(id, leaving)
     let ref: TaskRef
     try {
@@ -160,6 +167,7 @@ export class ChannelCaller implements Caller {
       ...(isExternal ? { external: true } : {}),
       input,
     })
+    if (leaving.watch) channel.send({ type: 'watch', run, child: id, ...(leaving.watch.tree ? { tree: true } : {}) })
     if (leaving.cancel) this.cancel(id, leaving.cancel.reason, leaving.cancel.kill)
     const fault = await sent
     if (fault) throw fault
