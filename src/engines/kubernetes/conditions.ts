@@ -6,6 +6,7 @@ import type { StartOf } from './api-error.ts'
 import type { ContainerStatus, Pod } from './api-types.ts'
 import { notFoundCode } from './launch-line.ts'
 import { containerName } from './pod-spec.ts'
+import type { Warning } from './pod-warnings.ts'
 
 /** What keeps a pod from starting, for good; undefined while it may still come. */
 export function startProblem(pod: Pod, about: StartOf): EngineError | undefined {
@@ -38,6 +39,22 @@ export function startProblem(pod: Pod, about: StartOf): EngineError | undefined 
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
     return new EngineError(`The pod of ${about.name} was deleted before its worker could be started${evictionText(pod)}.`)
+  }
+  return undefined
+}
+
+/** A warning about a pod that is on a node: what no waiting mends. The kubelet tries everything again, also what cannot work. */
+export function warningProblem({ reason, message }: Warning, { name, namespace }: StartOf): EngineError | undefined {
+  const [, kind, missing] = /(secret|configmap|persistentvolumeclaim) "([^"]+)" not found/i.exec(message) ?? []
+  if (reason === 'FailedMount' && kind !== undefined) {
+    return new EngineError(`A volume of ${name} cannot be mounted: there is no ${kind} ${missing} in namespace ${namespace}.`, {
+      hint: 'Make it, or correct "podVolumes".',
+    })
+  }
+  if (reason === 'FailedCreatePodSandBox' && /no runtime for|runtime handler|unknown runtime/i.test(message)) {
+    return new EngineError(`The pod of ${name} cannot be made on its node: ${message}`, {
+      hint: 'The node does not have the runtime of the pod\'s "runtimeClassName": correct it, or choose other nodes with "nodeSelector".',
+    })
   }
   return undefined
 }

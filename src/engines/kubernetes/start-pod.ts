@@ -6,11 +6,12 @@ import { ApiError, connectionError, isMissing, startError, type StartOf } from '
 import type { Pod } from './api-types.ts'
 import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
-import { isOvertaken, isRunning, startProblem, unscheduled } from './conditions.ts'
+import { isOvertaken, isRunning, startProblem, unscheduled, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
 import { Link } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
+import { watchWarnings } from './pod-warnings.ts'
 import type { PodWatch } from './pod-watch.ts'
 import type { KubernetesSettings } from './settings.ts'
 
@@ -93,12 +94,25 @@ async function createAndConnect(
   environment.remember(pod, link)
   report({ phase: 'creating' })
   const failed = new AbortController()
+  const started = new AbortController()
   let isOver = false
   let told: string | undefined
+  const tell = (phase: StartPhase): void => {
+    if (phase.detail !== told) report(phase)
+    told = phase.detail ?? told
+  }
+  let hasNode = false
   pod.onPod = (state) => {
     const now = stateOf(state)
-    if (now && now.detail !== told) report(now)
-    told = now?.detail ?? told
+    if (now) tell(now)
+    if (now?.phase === 'creating' && !hasNode) {
+      hasNode = true
+      void watchWarnings(client, path, started.signal, (warning) => {
+        tell({ phase: 'creating', detail: `${now.detail}: ${warning.reason}: ${warning.message}` })
+        const problem = warningProblem(warning, about)
+        if (problem) failed.abort(problem)
+      })
+    }
     if (isRunning(state)) turns.wake(path)
     if (tries < overtakenTries && isOvertaken(state)) isOver = true
     const problem = isOver ? new EngineError('overtaken') : startProblem(state, about)
@@ -125,6 +139,8 @@ async function createAndConnect(
     environment.forget(pod)
     if (isOver && !signal.aborted) return undefined
     throw error
+  } finally {
+    started.abort()
   }
 }
 

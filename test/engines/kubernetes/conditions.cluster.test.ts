@@ -137,6 +137,37 @@ describe.runIf(namespace)('what keeps a pod from starting is told with its cause
     expect((await errorOf({ settings: { priorityClass: 'highest' } })).text).toContain('highest')
   })
 
+  test('a volume that is not there, which only the events of the pod tell', async () => {
+    const error = await errorOf({ settings: { podVolumes: { '/data': { secret: 'nowhere' } } } })
+    expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`there is no secret nowhere in namespace ${namespace}`) })
+  })
+
+  test('a sandbox that cannot be made, which only the events of the pod tell', async () => {
+    const runtime = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'cowait-none' }, handler: 'nowhere' }
+    const error = await withObject('/apis/node.k8s.io/v1/runtimeclasses', runtime, () =>
+      errorOf({ settings: { podTemplate: { spec: { runtimeClassName: 'cowait-none' } } } }),
+    )
+    expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringMatching(/cannot be made on its node.*nowhere.*runtimeClassName/) })
+  })
+
+  test('what may still come is told with the start time-out', async () => {
+    const error = await errorOf({
+      options: { startTimeout: '8s' },
+      settings: {
+        podTemplate: {
+          spec: {
+            volumes: [{ name: 'far', csi: { driver: 'nowhere.test' } }],
+            containers: [{ name: 'worker', volumeMounts: [{ name: 'far', mountPath: '/far' }] }],
+          },
+        },
+      },
+    })
+    expect(error).toMatchObject({
+      code: 'TASK_TIMEOUT',
+      text: expect.stringMatching(/did not start within 8s: its worker was being created \(on node .*FailedMount: /),
+    })
+  })
+
   test.each([
     ['pods', 'create', ''],
     ['pods/portforward', 'create', ''],

@@ -9,7 +9,7 @@ describe.runIf(await hasKubernetes())('the Role of the docs', () => {
   })
   afterAll(() => namespace[Symbol.asyncDispose]())
 
-  test('gives rights on pods and jobs of one namespace, and nothing that a stranger could use to get more', async () => {
+  test('gives rights on pods, jobs and events of one namespace, and nothing that a stranger could use to get more', async () => {
     const account = `system:serviceaccount:${namespace.name}:cowait`
     const list = await namespace.kubectl('auth', 'can-i', '--list', '--no-headers', '--as', account)
     const rights = Object.fromEntries(
@@ -21,6 +21,7 @@ describe.runIf(await hasKubernetes())('the Role of the docs', () => {
         .map((found) => [found?.[1], found?.[2]]),
     )
     expect(rights).toEqual({
+      events: 'list watch',
       pods: 'create get list watch delete',
       'pods/portforward': 'get create',
       'jobs.batch': 'create list patch delete',

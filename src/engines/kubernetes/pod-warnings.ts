@@ -1,0 +1,48 @@
+/**
+ * What the cluster warns of while a pod is on a node and its container is not: a sandbox that cannot be made, a volume that cannot be
+ * mounted. The pod's own state says `ContainerCreating` for as long as that lasts; only its events tell why.
+ */
+import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ApiClient } from './api-client.ts'
+
+export interface Warning {
+  readonly reason: string
+  readonly message: string
+}
+
+interface EventOfWatch {
+  readonly type: string
+  readonly object: Partial<Warning>
+}
+
+/** A healthy pod has its container by then, and nobody asks for its events. */
+const unusualMs = 3000
+const retryMs = 2000
+
+/**
+ * Tells each warning about the pod until the signal aborts; never rejects. Without the right to see events it tells nothing: a start does
+ * not fail for want of it.
+ */
+export async function watchWarnings(
+  client: ApiClient,
+  podPath: string,
+  signal: AbortSignal,
+  tell: (warning: Warning) => void,
+): Promise<void> {
+  const [, namespacePath = '', pod = ''] = /^(.*)\/pods\/([^/]+)$/.exec(podPath) ?? []
+  const query = { watch: true, fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod},type=Warning` }
+  try {
+    await pause(unusualMs, undefined, { signal })
+    for (;;) {
+      const response = await client.stream(`${namespacePath}/events`, { query, signal })
+      for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+        const { type, object } = JSON.parse(line) as EventOfWatch
+        if (type !== 'ERROR' && object.reason !== undefined) tell({ reason: object.reason, message: object.message ?? '' })
+      }
+      await pause(retryMs, undefined, { signal })
+    }
+  } catch {
+    // Over, or not to be had.
+  }
+}
