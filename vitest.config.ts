@@ -3,8 +3,17 @@ import { defineConfig } from 'vitest/config'
 const report = process.env['TEST_REPORT']
 
 const notTests = ['**/fixtures/**', 'test/cli/project/**']
-const docker = ['test/engines/docker/**/*.test.ts', 'test/cli/docker.test.ts', 'test/conformance/docker.test.ts']
-const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts', 'test/conformance/kubernetes.test.ts']
+const docker = [
+  'test/engines/docker/**/*.test.ts',
+  'test/cli/docker.test.ts',
+  'test/conformance/docker.test.ts',
+  'test/examples/docker.test.ts',
+]
+const kubernetes = [
+  'test/engines/kubernetes/**/*.cluster.test.ts',
+  'test/conformance/kubernetes.test.ts',
+  'test/examples/kubernetes.test.ts',
+]
 
 export default defineConfig({
   test: {

@@ -37,7 +37,7 @@ export interface TaskOptions {
   tags?: Record<string, string> | undefined
   /** For one attempt, from the moment its function starts. */
   timeout?: Duration | undefined
-  /** For waiting and starting together. */
+  /** For waiting and starting together, of each attempt. A run that gets no place in that time is not tried again. */
   startTimeout?: Duration | undefined
   /** From a cancel to the kill; 5 s unless told. One deadline for the whole run tree. */
   grace?: Duration | undefined

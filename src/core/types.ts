@@ -94,10 +94,10 @@ export type Checked<I, F> = [Bad<I, F>] extends [never]
     : Task<I, OutputOf<F>, { yields: YieldsOf<F> }>
   : InvalidTask<`${Bad<I, F>} cannot cross a container border`>
 
-/** What has nothing in it is left out of the bag. */
-export type ExtrasOf<M, C, Y, All = { rpc: M; calls: C; yields: Y }> = {
-  [K in keyof All as [K extends 'yields' ? All[K] : keyof All[K]] extends [never] ? never : K]: All[K]
-}
+/** What has nothing in it is left out of the bag. Inferred, so that editors show the bag itself. */
+export type ExtrasOf<M, C, Y> = { rpc: M; calls: C; yields: Y } extends infer All
+  ? { [K in keyof All as [K extends 'yields' ? All[K] : keyof All[K]] extends [never] ? never : K]: All[K] }
+  : never
 
 export type SchemaInput<S> = S extends StandardSchemaV1 ? InferInput<S> : never
 export type SchemaOutput<S> = S extends StandardSchemaV1 ? InferOutput<S> : never

@@ -113,6 +113,10 @@ export class RunTree {
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
     if (++this.#created > this.#ceilings.runs) return this.#exceed(run, 'runs')
     if (this.runs.size > this.#ceilings.unfinished) return this.#exceed(run, 'unfinished')
+    this.#enqueue(run)
+  }
+
+  #enqueue(run: RunRecord): void {
     if (run.options.startTimeoutMs !== undefined) this.#setTimer(run, 'start', run.options.startTimeoutMs)
     this.#queue.add(run)
   }
@@ -237,8 +241,7 @@ export class RunTree {
       case 'retry':
         if (run.phase !== 'pausing') return
         run.phase = 'queued'
-        this.#queue.add(run)
-        return
+        return this.#enqueue(run)
       default:
         timer satisfies never
     }
@@ -258,7 +261,7 @@ export class RunTree {
 
   #mayRetry(run: RunRecord, error: ErrorSummary): boolean {
     const isTimeout = run.cancel?.reason.code === 'TASK_TIMEOUT'
-    if (run.cancel && !isTimeout) return false
+    if ((run.cancel && !isTimeout) || run.attempt === 0) return false
     if (run.outcome && 'retryable' in run.outcome && !run.outcome.retryable) return false
     if (run.hasYielded || (run.parent !== null && this.runs.get(run.parent)?.cancel)) return false
     return run.attempt < (run.options.retry?.attempts ?? 1) && error.code !== 'INVALID_INPUT'

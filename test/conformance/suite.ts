@@ -210,6 +210,18 @@ export function conformance(engine: ConformanceEngine): void {
       })
     })
 
+    test('a run that waits too long for its start is told as such, and never starts', async () => {
+      await using host = await openHost(engine, { concurrency: 1 })
+      const first = host.start('calls:slow')
+      const waiting = host.start('calls:slow', {}, { startTimeout: '100ms' })
+      expect(await waiting.settled).toMatchObject({
+        status: 'failed',
+        error: { code: 'TASK_TIMEOUT', message: `${waiting.id} did not start within 100ms: it waited for a place` },
+      })
+      expect(host.events.filter((event) => event.type === 'starting' && event.run === waiting.id)).toEqual([])
+      first.cancel({ code: 'TASK_CANCELLED', message: 'enough' })
+    })
+
     test('a time-out ends all that is below the run, and each error says whose it was', async () => {
       await using host = await openHost(engine)
       const run = host.start('calls:longWinded', {}, { timeout: '2s' })

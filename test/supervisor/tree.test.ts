@@ -332,6 +332,18 @@ test("no attempt starts that could only begin after a caller's deadline: the run
   })
 })
 
+test('a run that waited too long for its first start ends; an attempt that did may be followed by another', () => {
+  const { call, timer, gone, errorOf } = drive({ width: 1 })
+  const options = { startTimeoutMs: 50, retry }
+  expect(call('a', null, { options })).toEqual(['timer a start 50', 'start a'])
+  expect(call('b', null, { options })).toEqual(['timer b start 50'])
+  expect(timer('b', 'start')).toEqual(['settle b failed', 'removed b'])
+  expect(errorOf('b')).toMatchObject({ code: 'TASK_TIMEOUT', message: 'b did not start within 50ms: it waited for a place' })
+  expect(timer('a', 'start')).toEqual(['kill-worker a'])
+  expect(gone('a')).toEqual(['timer a retry 100'])
+  expect(timer('a', 'retry')).toEqual(['timer a start 50', 'start a'])
+})
+
 test('a client that leaves takes its root runs with it', () => {
   const { tree, call, running } = drive()
   call('a')

@@ -1,0 +1,96 @@
+/** The ten examples, as people meet them first: each runs in real workers of an engine and says what it should. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openSupervisor, type LocalSupervisor } from '../../src/client/local.ts'
+import type { RunEvent } from '../../src/core/events.ts'
+import { decode } from '../../src/core/values/decode.ts'
+import { encode } from '../../src/core/values/encode.ts'
+import { compileProject, type CompiledTree } from '../../src/project/compile-project.ts'
+import { definitionOptions } from '../../src/project/definition-options.ts'
+import { findProject } from '../../src/project/project.ts'
+
+const folder = join(import.meta.dirname, '../../examples')
+
+const ticks = ['tick 0', 'tick 1', 'tick 2']
+const done = [1, 2, 3, 4, 5].map((n) => `done ${n}`)
+const primesTo100 = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97].map(String)
+
+interface Outcome {
+  readonly output: unknown
+  readonly lines: string[]
+  readonly progress: number
+}
+
+export interface ExamplesOptions {
+  readonly timeout: number
+  /** All of them unless told. */
+  readonly only?: readonly string[]
+}
+
+export function examples(engine: string, { timeout, only }: ExamplesOptions): void {
+  const isChosen = (name: string): boolean => !only || only.includes(name)
+  let tree: CompiledTree
+  let supervisor: LocalSupervisor
+  const events: RunEvent[] = []
+
+  beforeAll(async () => {
+    tree = await compileProject(await findProject(folder))
+    supervisor = await openSupervisor({ engine, tree: async () => tree, concurrency: 8 })
+    supervisor.subscribe((event) => events.push(event))
+  }, timeout)
+
+  afterAll(async () => {
+    expect((await supervisor.close()).left).toEqual([])
+  }, timeout)
+
+  /** What a task gives, and what it and all that is below it prints. */
+  async function run(name: string, input: object): Promise<Outcome> {
+    const [module = '', exported = module] = name.split(':')
+    const task = { module: `examples/${module}`, export: exported }
+    const options = await definitionOptions(tree, task)
+    const root = supervisor.run({ task, name: exported, input: encode(input), options })
+    const settlement = await root.settled
+    if (settlement.status !== 'done') throw new Error(settlement.error.message)
+    const runs = new Set([root.id])
+    for (const event of events) if (event.type === 'created' && event.parent !== null && runs.has(event.parent)) runs.add(event.run)
+    const own = events.filter((event) => runs.has(event.run))
+    return {
+      output: decode(settlement.output),
+      lines: own.flatMap((event) => (event.type === 'log' ? [event.text] : [])),
+      progress: own.filter((event) => event.type === 'progress').length,
+    }
+  }
+
+  describe.concurrent(`example on engine ${engine}`, { timeout }, () => {
+    const cases: [name: string, input: object, output: unknown, lines: string[]][] = [
+      ['sleep', { duration: 2 }, { duration: 2 }, ['slept 1', 'slept 2']],
+      ['resize', { file: 'a.png', formats: ['avif', 'webp'] }, { files: ['a.png@640.avif', 'a.png@640.webp'], at: expect.any(Date) }, []],
+      ['squares:sumOfSquares', {}, 30, ['1 1', '2 4', '3 9', '4 16']],
+      ['boss', {}, { before: 0, total: 5 }, [...ticks, ...done]],
+      ['shell:ls', {}, { code: 0 }, ['file package.json']],
+      ['flaky:retries', {}, { good: { ok: true, value: { attempt: 3 } }, seconds: 30, inner: 'TypeError: 429' }, ['trying']],
+      [
+        'cancel:cancelling',
+        {},
+        ['TaskFailedError', 'TaskTimeoutError', 'TaskCancelledError', 'TaskCancelledError', 'cleaned race'],
+        ['cleaned slow'],
+      ],
+      ['primes:consume', {}, { found: 25, few: [2, 3, 5], status: 'cancelled' }, primesTo100],
+      ['counter:useCounter', {}, { count: 5 }, ['at 5']],
+    ]
+    test.each(cases.filter(([name]) => isChosen(name)))('%s', async (name, input, output, lines) => {
+      const found = await run(name, input)
+      expect(found.output).toEqual(output)
+      expect(found.lines).toEqual(expect.arrayContaining(lines))
+      if (name === 'primes:consume') expect(found.progress).toBeGreaterThan(0)
+    })
+
+    test.runIf(isChosen('parallel'))('parallel', async () => {
+      const { output, lines } = await run('parallel', {})
+      expect(output).toEqual([{ duration: 5 }, { duration: 5 }])
+      expect(lines.filter((line) => line === 'slept 5')).toHaveLength(2)
+      // The second began before the first had ended.
+      expect(lines.indexOf('slept 5')).toBeGreaterThan(lines.lastIndexOf('slept 1'))
+    })
+  })
+}
