@@ -4,9 +4,10 @@
  *
  *   --rounds N   measurements of each (a case has its own number)
  *   --check      exit code 1 if a goal is missed
+ *   --page       writes what was measured into the table of docs/benchmarks.md as well
  *
  * Prints a Markdown table and writes bench/results.json. A case is a file of bench/cases that exports `name`, `goal` (the
- * ratio not to exceed), `floor` and `subject`, and may export `least` (see compare.mjs), `rounds`, `warmUps`, `unit`, `open`, `close` and
+ * ratio not to exceed; none where others are beside us), `floor` and `subject`, and may export `least` (see compare.mjs), `rounds`, `warmUps`, `unit`, `open`, `close` and
  * `without`, which says why it cannot be measured here.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -14,9 +15,13 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { compare } from './lib/compare.mjs'
+import { writePage } from './lib/page.mjs'
 import { markdown } from './lib/report.mjs'
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string' }, check: { type: 'boolean' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, check: { type: 'boolean' }, page: { type: 'boolean' } },
+})
 const folder = join(import.meta.dirname, 'cases')
 const cases = await Promise.all(readdirSync(folder).map((file) => import(join(folder, file))))
 const means = (name, one) => one.name === name || one.name.startsWith(`${name}-`)
@@ -38,6 +43,7 @@ for (const one of cases) {
   try {
     const measured = await compare({ ...one, rounds: Number(values.rounds ?? one.rounds ?? 20), warmUps: one.warmUps ?? 2 })
     results.push({ name: one.name, unit: one.unit ?? 'ms', goal: one.goal, ...measured })
+    if (values.page) writePage(results)
   } finally {
     await one.close?.()
   }

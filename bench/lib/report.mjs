@@ -8,8 +8,8 @@ export function markdown(results) {
     `${subject.toFixed(1)} ${unit}`,
     ratio.toFixed(2),
     `${low.toFixed(2)} to ${high.toFixed(2)}`,
-    `≤ ${goal}`,
-    ratio <= goal ? 'ok' : 'missed',
+    goal === undefined ? '' : `≤ ${goal}`,
+    goal === undefined ? '' : ratio <= goal ? 'ok' : 'missed',
   ])
   const widths = HEAD.map((_, column) => Math.max(3, ...[HEAD, ...rows].map((row) => row[column].length)))
   const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
