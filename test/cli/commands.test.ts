@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from '
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cowait, gone, descendants, Invocation, TestProject, type Ended } from './cowait.ts'
+import { COLUMNS, hasScript, PseudoTerminal, ROWS, workInShell } from './pseudo-terminal.ts'
 
 let project: TestProject
 
@@ -10,6 +11,18 @@ beforeAll(() => {
 })
 
 afterAll(() => project[Symbol.dispose]())
+
+/** What is alive and left is told without asking the Docker engine, which others keep busy. */
+const withoutDocker = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
+const alone = (...args: string[]): Promise<Ended> => cowait(args, { cwd: project.root, env: withoutDocker })
+
+function isWorker(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes('COWAIT_WORKER=')
+  } catch {
+    return false
+  }
+}
 
 const run = (...args: string[]): Promise<Ended> => cowait(args, { cwd: project.root })
 
@@ -134,6 +147,48 @@ describe('a run that is alive', () => {
     expect(invocation.stderr).toContain('cowait kill')
     await gone(pids, 1_000)
   })
+
+  test.runIf(hasScript && process.platform === 'linux')(
+    'has a shell beside it, on a terminal, that Ctrl-C does not end',
+    { timeout: 90_000 },
+    async () => {
+      const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=0'], { cwd: project.root, env: { SHELL: '/bin/sh' } })
+      await invocation.shows('| ready')
+      const [, id = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
+      const shell = new PseudoTerminal(['shell', id], { cwd: project.root, env: { COWAIT_ENGINE: 'process', ...withoutDocker } })
+      await workInShell(shell)
+      expect(await shell.ended).toBe(7)
+      expect(shell.text).toContain(`${ROWS} ${COLUMNS}`)
+      invocation.child.kill('SIGINT')
+      expect(await invocation.ended).toMatchObject({ code: 130 })
+    },
+  )
+
+  test.runIf(process.platform === 'linux').each(['kill', 'rm'])(
+    'is taken away by %s when its supervisor is gone with its guard',
+    { timeout: 90_000 },
+    async (command) => {
+      const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=0'], { cwd: project.root })
+      await invocation.shows('| ready')
+      const [, label = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
+      const listed = async (): Promise<{ id: string; status: string }[]> =>
+        (JSON.parse((await alone('ps', '--json')).stdout) as { id: string; status: string }[]).filter(({ id }) => id.startsWith(label))
+      const [{ id } = { id: '' }] = await listed()
+      const pid = invocation.child.pid ?? 0
+      const pids = descendants(pid)
+      const workers = pids.filter(isWorker)
+      // What stands still does not see that nobody is there any more.
+      for (const worker of workers) process.kill(worker, 'SIGSTOP')
+      for (const one of [...pids.filter((each) => !workers.includes(each)), pid]) process.kill(one, 'SIGKILL')
+      await invocation.ended
+      expect(workers).toHaveLength(1)
+      expect(await listed()).toMatchObject([{ id, status: 'abandoned', engine: 'process' }])
+      expect(await alone(command, id)).toMatchObject({ code: 0, stderr: `${id} is gone\n` })
+      await gone(pids)
+      expect(await listed()).toEqual([])
+      expect((await alone('prune')).code).toBe(0)
+    },
+  )
 
   test('is not killed by a part of its name', async () => {
     expect(await run('kill', 'eep')).toMatchObject({

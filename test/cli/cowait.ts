@@ -145,7 +145,7 @@ function statOf(pid: number): string[] | undefined {
 }
 
 /** What the test runner was started with must not decide: npm's marks, colours, CI. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(npm_|COWAIT_|VITEST|FORCE_COLOR$|NO_COLOR$|CI$|NODE_OPTIONS$|NODE_ENV$)/.test(name)),
   )

@@ -6,7 +6,6 @@ import { resolveTask } from '../../project/resolve-task.ts'
 import { chooseTask } from '../choose-task.ts'
 import { complete, type CompletionSources } from '../complete.ts'
 import { findLiving } from '../control/living-runs.ts'
-import { findWorkers } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
 import { knownKeys } from '../inputs/schema-types.ts'
 import type { Io } from '../io.ts'
@@ -41,8 +40,7 @@ function sourcesOf(io: Io): CompletionSources {
     recorded: async () => ['latest', ...recordsOf(await findPlace(cwd))],
     async living() {
       await using living = await findLiving()
-      const left = (await findWorkers(io)).filter(({ kept, abandoned }) => kept || abandoned)
-      return ['latest', ...living.runs.map(({ id }) => id), ...left.map(({ name }) => name)]
+      return ['latest', ...living.runs.map(({ id }) => id)]
     },
   }
 }

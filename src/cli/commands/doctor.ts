@@ -8,6 +8,7 @@ import { chooseTarget } from '../../project/choose-target.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { problemText } from '../../project/problem.ts'
 import { findLiving } from '../control/living-runs.ts'
+import { within } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
 import { count } from '../format.ts'
 import type { Io } from '../io.ts'
@@ -111,10 +112,8 @@ async function code(project: Project): Promise<Finding> {
 async function docker(project: Project | undefined): Promise<Finding> {
   const { engine, settings } = project ? chooseTarget(project, undefined) : { engine: undefined, settings: {} }
   try {
-    const opened = await openEngine('docker', { owner: 'doctor', directory: '', settings })
-    const workers = await opened.list({})
-    await opened.close()
-    return { about: 'docker', state: 'ok', text: `answers; ${count(workers.length, 'container')} of cowait` }
+    const containers = await within(countWorkers('docker', settings))
+    return { about: 'docker', state: 'ok', text: `answers; ${count(containers, 'container')} of cowait` }
   } catch (error) {
     const hint = error instanceof EngineError && error.hint ? `\n${error.hint}` : ''
     const text = `${(error as Error).message}${hint}`
@@ -132,16 +131,20 @@ async function kubernetes(project: Project | undefined, env: NodeJS.ProcessEnv):
   if (!isMeant && !env['KUBECONFIG'] && !existsSync(join(homedir(), '.kube/config')))
     return { about, state: 'ok', text: 'not set up (there is no kubeconfig)' }
   try {
-    const opened = await openEngine('kubernetes', { owner: 'doctor', directory: '', settings: isMeant ? settings : {} })
-    try {
-      const pods = await opened.list({})
-      return { about, state: 'ok', text: `answers; ${count(pods.length, 'pod')} of cowait` }
-    } finally {
-      await opened.close()
-    }
+    const pods = await within(countWorkers('kubernetes', isMeant ? settings : {}))
+    return { about, state: 'ok', text: `answers; ${count(pods, 'pod')} of cowait` }
   } catch (error) {
     const hint = error instanceof EngineError && error.hint ? `\n${error.hint}` : ''
     return { about, state: isMeant ? 'problem' : 'note', text: `${(error as Error).message}${hint}` }
+  }
+}
+
+async function countWorkers(engine: string, settings: Readonly<Record<string, unknown>>): Promise<number> {
+  const opened = await openEngine(engine, { owner: 'doctor', directory: '', settings })
+  try {
+    return (await opened.list({})).length
+  } finally {
+    await opened.close()
   }
 }
 

@@ -42,10 +42,11 @@ export async function removeWorker({ id, owner, target }: KnownWorker, graceMs: 
   await withEngine(target, (engine) => engine.remove(id, graceMs), owner)
 }
 
-async function within<T>(answer: Promise<T>): Promise<T> {
+/** Rejects where an engine takes too long to answer: it may be hanging. */
+export async function within<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), ANSWER_MS)
+    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS / 1_000} s: it may be hanging`)), ANSWER_MS)
   })
   try {
     return await Promise.race([answer, late])
