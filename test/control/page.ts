@@ -92,7 +92,10 @@ script is the script's own affair.
   list of processes, no \`docker inspect\`, no label and, but for the input, in no event.
 - A task in a container sees itself: no process, socket or folder of the host, nothing of other runs.
 - A task in a process is a process of yours. It can read what you can read: your files, your other processes, the Docker socket if you may
-  use it, the memory of the supervisor. Engine \`process\` protects from mistakes, not from malice; run what you do not trust in containers.
+  use it. The kernel lets processes of one user signal each other and read and write each other's memory (\`/proc/PID/mem\`, ptrace; Yama's
+  \`ptrace_scope\` narrows that to descendants), so a task can do so to other runs and to the supervisor. What engine \`process\` keeps apart
+  are the variables, descriptors, working memory, output and deaths of tasks that mean well: it protects from mistakes, not from malice.
+  Run what you do not trust in containers.
 `
 }
 
