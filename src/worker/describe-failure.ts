@@ -5,6 +5,7 @@ import type { ErrorCode, ErrorSummary } from '../core/events.ts'
 import { cleanStack } from '../core/stack-text.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Down } from '../protocol/messages.ts'
+import { addonNote } from './addon-note.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
 
@@ -23,7 +24,13 @@ export function describeFailure(thrown: unknown, message: RunMessage, definition
   cleanStack(original)
   const code = definition ? codeOf(thrown, run) : 'TASK_NOT_LOADED'
   const retryable = code === 'TASK_FAILED' && !isFinal(original) && wantsRetry(original, path, message, definition)
-  return { error: { code, ...summarize(original), path }, value: encodeError(original), retryable }
+  const { message: said, ...summary } = summarize(original)
+  const note = addonNote(original)
+  return {
+    error: { code, ...summary, message: note === undefined ? said : `${said}\n${note}`, path },
+    value: encodeError(original),
+    retryable,
+  }
 }
 
 function codeOf(thrown: unknown, run: string): ErrorCode {
