@@ -31,7 +31,7 @@ async function call(method, path, body) {
 }
 
 /** Starts a container that Docker removes when it ended. `printed` takes what it prints, in chunks. */
-export async function startContainer(command, printed) {
+export async function startContainer(command, printed, host = {}) {
   const { Id } = await call('POST', '/containers/create', {
     Image: image,
     Cmd: command,
@@ -39,7 +39,7 @@ export async function startContainer(command, printed) {
     AttachStdout: true,
     OpenStdin: true,
     StdinOnce: true,
-    HostConfig: { AutoRemove: true, LogConfig: { Type: 'none' } },
+    HostConfig: { AutoRemove: true, LogConfig: { Type: 'none' }, ...host },
   })
   const path = `/containers/${Id}/attach?stream=1&stdin=1&stdout=1`
   const sent = request({ socketPath, agent: false, method: 'POST', path, headers: { connection: 'Upgrade', upgrade: 'tcp' } }).end()
@@ -51,7 +51,7 @@ export async function startContainer(command, printed) {
   socket.on('error', () => socket.destroy())
   const gone = call('POST', `/containers/${Id}/wait?condition=removed`).finally(() => socket.destroy())
   await call('POST', `/containers/${Id}/start`)
-  return { socket, gone }
+  return { id: Id, socket, gone }
 }
 
 /** How many bytes of a chunk are what the container printed, and not heads of the stream's frames. */
@@ -83,6 +83,26 @@ export async function startNode(starting = (start) => start()) {
   const { gone } = await starting(() => startContainer(['node', '-e', 'process.stdout.write("42")'], ready))
   await said
   return { gone }
+}
+
+/** The same in a network of its own that no other container is reached from, as workers have it; all in as few steps as can be. */
+export async function runIsolated() {
+  const name = `bench-${process.pid}`
+  const made = call('POST', '/networks/create', { Name: name, Options: { 'com.docker.network.bridge.enable_icc': 'false' } })
+  let answered
+  const said = new Promise((resolve) => (answered = resolve))
+  const program = 'process.stdin.once("data", () => { process.stdout.write("42"); process.exit() })'
+  const { id, socket, gone } = await startContainer(['node', '-e', program], answered, { NetworkMode: 'none' })
+  await call('POST', '/networks/none/disconnect', { Container: id })
+  await made
+  await call('POST', `/networks/${name}/connect`, { Container: id })
+  socket.write('go')
+  await said
+  await gone
+  // The engine does that whether or not somebody waits.
+  const sent = request({ socketPath, agent: false, method: 'DELETE', path: `/networks/${name}` }).end()
+  await once(sent, 'finish')
+  agent.destroy()
 }
 
 /** Lets so many at once through. */

@@ -29,13 +29,13 @@ export class OutputQueue implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     for (;;) {
-      // All that waits in one turn: a worker that prints a million short lines is a million chunks.
+      // All that waits in one piece: a worker that prints a million short lines is a million chunks.
       const chunks = this.#chunks
       if (chunks.length > 0) {
         this.#chunks = []
         this.#bytes = 0
         this.onRoom()
-        for (const chunk of chunks) yield chunk
+        yield chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
       } else if (this.#ended) {
         return
       } else {

@@ -1,0 +1,4 @@
+import { runIsolated } from '../lib/raw-docker.mjs'
+
+await runIsolated()
+process.exit()
