@@ -8,6 +8,8 @@ export interface ApiInfo {
   readonly ID: string
   readonly NCPU: number
   readonly MemTotal: number
+  /** `none` where the engine has no control groups, as a rootless one may. */
+  readonly CgroupDriver?: string
   readonly OSType: string
   /** As the kernel calls it: `x86_64`. */
   readonly Architecture: string

@@ -32,13 +32,19 @@ export function checkSpec(spec: Omit<WorkerSpec, 'id' | 'owner' | 'code'>, engin
   return settings
 }
 
-/** Throws an `EngineError` when the engine's host is too small. */
+/** Throws an `EngineError` when the engine's host is too small, or cannot limit anybody. */
 export function checkRoom({ name, resources }: WorkerSpec, info: ApiInfo): void {
   const { memoryLimit, memoryRequest, cpuMillis } = resources
   const memory = Math.max(memoryLimit ?? 0, memoryRequest ?? 0)
   if (memory > info.MemTotal) {
     throw new EngineError(`${name} asks for ${mib(memory)} of memory, but the engine has ${mib(info.MemTotal)}.`, {
       hint: 'Lower "memory", or use a larger engine.',
+    })
+  }
+  const limit = memoryLimit !== undefined ? 'memory' : cpuMillis !== undefined ? 'cpu' : undefined
+  if (limit !== undefined && info.CgroupDriver === 'none') {
+    throw new EngineError(`${name} limits "${limit}", but this engine cannot hold anybody to it: it has no control groups.`, {
+      hint: `Leave "${limit}" out. A rootless engine can limit on a host with cgroup v2 and systemd.`,
     })
   }
   if (cpuMillis !== undefined && cpuMillis > info.NCPU * 1000) {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { WorkerSpec } from '../../../src/core/engine.ts'
 import { EngineError, UsageError } from '../../../src/core/errors.ts'
+import { checkRoom } from '../../../src/engines/docker/check-spec.ts'
 import { containerSpec } from '../../../src/engines/docker/container-spec.ts'
 import { image } from './available.ts'
 import { describeDocker, docker, Rig } from './rig.ts'
@@ -222,6 +223,18 @@ describeDocker('what cannot be', () => {
     expect(error?.message).toMatch(message)
     expect(error?.hint).toMatch(hint)
     expect(await rig.left()).toEqual([])
+  })
+
+  it('refuses a limit that an engine without control groups would not hold', async () => {
+    await using rig = await Rig.open()
+    const info = JSON.parse(await docker('info', '--format', '{{json .}}')) as Parameters<typeof checkRoom>[1]
+    const limited = [await rig.spec({ resources: { memoryLimit: 64 << 20 } }), await rig.spec({ resources: { cpuMillis: 500 } })]
+    for (const spec of limited) {
+      expect(() => checkRoom(spec, { ...info, CgroupDriver: 'none' })).toThrow(
+        /limits "(memory|cpu)", but this engine cannot hold anybody to it/,
+      )
+      expect(() => checkRoom(spec, info)).not.toThrow()
+    }
   })
 
   it('names an image without a shell, and one without Node', async () => {
