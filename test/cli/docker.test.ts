@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { docker } from '../engines/docker/rig.ts'
 import { hasDocker } from '../engines/docker/available.ts'
 import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
+import { COLUMNS, hasScript, PseudoTerminal, ROWS, workInShell } from './pseudo-terminal.ts'
 
 let project: TestProject
 
@@ -20,7 +21,7 @@ interface Listed {
 }
 
 /** Started by the test, whoever else runs things here. */
-async function kept(id: string): Promise<Listed[]> {
+async function left(id: string): Promise<Listed[]> {
   return (JSON.parse((await at('ps', '--json')).stdout) as Listed[]).filter((one) => one.id === id)
 }
 
@@ -32,7 +33,7 @@ describe.skipIf(!hasDocker())('--keep-failed', { timeout: 120_000 }, () => {
     expect(stderr).toMatch(/2 containers, 0 left\n$/)
     const [, id = ''] = /"cowait shell (failing-\w+)" looks inside/.exec(stderr) ?? []
     expect(stderr.match(/looks inside/g)).toHaveLength(1)
-    expect(await kept(id)).toMatchObject([{ status: 'kept', engine: 'docker', memoryBytes: expect.any(Number) as number }])
+    expect(await left(id)).toMatchObject([{ status: 'kept', engine: 'docker', memoryBytes: expect.any(Number) as number }])
 
     expect(await at('shell', id, 'sh', '-c', 'ls outcomes.ts; echo late >&2; exit 5')).toEqual({
       code: 5,
@@ -41,7 +42,29 @@ describe.skipIf(!hasDocker())('--keep-failed', { timeout: 120_000 }, () => {
     })
     expect(await at('kill', id)).toMatchObject({ code: 2, stderr: expect.stringContaining(`cowait rm ${id}`) as string })
     expect(await at('rm', id.slice(0, -1))).toEqual({ code: 0, stdout: '', stderr: `${id} is gone\n` })
-    expect(await kept(id)).toEqual([])
+    expect(await left(id)).toEqual([])
+  })
+
+  test('keeps what timed out and what was lost, until prune --kept', async () => {
+    project.write(
+      'ending.ts',
+      `import { task, delay } from 'cowait'
+export const late = task({ timeout: '2s', run: () => delay('1h') })
+export const lost = task(async () => process.kill(process.pid, 'SIGKILL'))
+`,
+    )
+    const failing = async (name: string): Promise<string> => {
+      const { stderr } = await at('run', `ending:${name}`, '--engine', 'docker', '--image', 'node:24-slim', '--keep-failed')
+      return /"cowait shell (\S+)" looks inside/.exec(stderr)?.[1] ?? `nothing was kept:\n${stderr}`
+    }
+    const ids = [await failing('late'), await failing('lost')]
+    for (const id of ids) {
+      expect(await at('shell', id, 'cat', 'ending.ts')).toMatchObject({ code: 0, stdout: expect.stringContaining("'1h'") as string })
+    }
+    expect((await at('prune')).code).toBe(0)
+    for (const id of ids) expect(await left(id)).toMatchObject([{ status: 'kept' }])
+    expect((await at('prune', '--kept')).code).toBe(0)
+    for (const id of ids) expect(await left(id)).toEqual([])
   })
 
   test('keeps nothing of a run that is done', async () => {
@@ -130,5 +153,43 @@ describe.skipIf(!hasDocker())('a tree of runs in two engines', { timeout: 120_00
     expect(await invocation.ended).toMatchObject({ code: 130 })
     await gone(pids)
     await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
+  })
+})
+
+describe.skipIf(!hasDocker())('a run in a container', { timeout: 120_000 }, () => {
+  test.runIf(hasScript)('has a shell inside, on a terminal, that Ctrl-C does not end; and is killed from elsewhere', async () => {
+    const args = ['run', 'outcomes:deep', '-i', 'depth=0', '--engine', 'docker', '--image', 'node:24-slim']
+    const invocation = new Invocation(args, { cwd: project.root })
+    await invocation.shows('| ready')
+    const [, id = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
+    const shell = new PseudoTerminal(['shell', id], { cwd: project.root })
+    await workInShell(shell)
+    expect(await shell.ended).toBe(7)
+    expect(shell.text).toContain(`${ROWS} ${COLUMNS}`)
+    expect((await at('kill', id)).code).toBe(0)
+    expect(await invocation.ended).toMatchObject({ code: 130, stderr: expect.stringMatching(/1 container, 0 left\n$/) as string })
+  })
+
+  test.each(['kill', 'rm'])('whose supervisor is gone with its guard is taken away by %s', async (command) => {
+    const args = ['run', 'outcomes:deep', '-i', 'depth=0', '--engine', 'docker', '--image', 'node:24-slim']
+    const invocation = new Invocation(args, { cwd: project.root })
+    await invocation.shows('| ready')
+    const [, label = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
+    const [alive] = JSON.parse((await at('ps', '--json')).stdout).filter((one: Listed) => one.id.startsWith(label)) as Listed[]
+    const id = alive?.id ?? ''
+    expect(await at('rm', id)).toMatchObject({ code: 2, stderr: expect.stringContaining('is alive') as string })
+    // What stands still does not see that nobody is there any more.
+    const [container] = (await docker('ps', '--quiet', '--filter', `name=^${id}`)).split('\n')
+    await docker('pause', container ?? '')
+    const pid = invocation.child.pid ?? 0
+    const pids = [...descendants(pid), pid]
+    for (const one of pids) process.kill(one, 'SIGKILL')
+    await invocation.ended
+    await gone(pids)
+    expect(await left(id)).toMatchObject([{ status: 'abandoned', engine: 'docker' }])
+    expect(await at(command, id)).toMatchObject({ code: 0, stderr: `${id} is gone\n` })
+    expect(await left(id)).toEqual([])
+    // The private folder of the one that was killed.
+    expect((await at('prune')).code).toBe(0)
   })
 })

@@ -20,7 +20,7 @@ if (hasDocker()) {
 
 function ours(): string[] {
   return Object.entries(lists).flatMap(([what, list]) => {
-    const ids = execFileSync('docker', [...list, '-q', '--filter', 'label=cowait.owner'], { encoding: 'utf8' })
+    const ids = execFileSync('docker', [...list, '-q', '--filter', 'label=cowait.owner'], { encoding: 'utf8', timeout: 30_000 })
     return ids
       .split('\n')
       .filter((id) => id !== '')
