@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { ProtocolError } from '../core/errors.ts'
 import { encodeHeader, FrameParser, type RawMessage } from './frames.ts'
+import { writeTogether } from './write-together.ts'
 
 /** What may arrive before `start`. */
 const MAX_EARLY_BYTES = 4 * 1024 * 1024
@@ -105,12 +106,7 @@ export class Channel<In, Out extends { readonly type: string }> {
     this.#pending = []
     this.#pendingBytes = 0
     if (!this.#stream.writable) return
-    this.#stream.cork()
-    for (const [index, piece] of pieces.entries()) {
-      if (index < pieces.length - 1) this.#stream.write(piece)
-      else this.#stream.write(piece, () => this.#onWritten?.())
-    }
-    this.#stream.uncork()
+    writeTogether(this.#stream, pieces, () => this.#onWritten?.())
   }
 
   /** Ends the channel for a reason of its owner: `closed` settles with `error`, and the refusal is sent if it is a `ProtocolError`. */

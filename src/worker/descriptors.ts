@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { writeTogether } from '../protocol/write-together.ts'
 
 /** The worker's channel as one stream: what arrives on one descriptor, what leaves on the other. */
 export class DescriptorChannel extends Duplex {
@@ -26,9 +27,8 @@ export class DescriptorChannel extends Duplex {
   }
 
   override _writev(chunks: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#out.cork()
-    for (const [index, { chunk }] of chunks.entries()) this.#out.write(chunk, index === chunks.length - 1 ? done : undefined)
-    this.#out.uncork()
+    const pieces = chunks.map(({ chunk }) => chunk)
+    writeTogether(this.#out, pieces, done)
   }
 
   override _final(done: (error?: Error | null) => void): void {

@@ -103,7 +103,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   const { settings = {}, env = process.env, connectMs = 30_000, signal: outer } = options
   const parsed = parseEngineSettings(settings)
   const endpoint = await findEndpoint(parsed, env)
-  const late = new EngineError(`The Docker engine at ${endpoint.name} does not answer.`, { hint: 'Check that it runs: "docker version".' })
+  const late = connectionError(new DOMException('The time is over.', 'TimeoutError'), endpoint)
   return await withTimeLimit({ ms: connectMs, late, outer }, (signal) => open({ ...options, settings: parsed, env }, endpoint, signal))
 }
 

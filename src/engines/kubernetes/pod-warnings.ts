@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
+import { isPassing } from './api-error.ts'
 
 export interface Warning {
   readonly reason: string
@@ -32,17 +33,16 @@ export async function watchWarnings(
 ): Promise<void> {
   const [, namespacePath = '', pod = ''] = /^(.*)\/pods\/([^/]+)$/.exec(podPath) ?? []
   const query = { watch: true, fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod},type=Warning` }
-  try {
-    await pause(unusualMs, undefined, { signal })
-    for (;;) {
+  for (let waitMs = unusualMs; ; waitMs = retryMs) {
+    try {
+      await pause(waitMs, undefined, { signal })
       const response = await client.stream(`${namespacePath}/events`, { query, signal })
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
         const { type, object } = JSON.parse(line) as EventOfWatch
         if (type !== 'ERROR' && object.reason !== undefined) tell({ reason: object.reason, message: object.message ?? '' })
       }
-      await pause(retryMs, undefined, { signal })
+    } catch (error) {
+      if (signal.aborted || !isPassing(error)) return
     }
-  } catch {
-    // Over, or not to be had.
   }
 }

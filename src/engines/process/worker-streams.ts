@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Duplex, Readable } from 'node:stream'
+import { writeTogether } from '../../protocol/write-together.ts'
 import { Inflow } from './inflow.ts'
 
 /** The protocol's bytes: what the worker writes on its descriptor 3 and reads on its descriptor 4. */
@@ -34,9 +35,8 @@ export class WorkerChannel extends Duplex {
   /** One call of the system for what was written in one turn. */
   override _writev(chunks: { readonly chunk: Buffer }[], done: () => void): void {
     if (!this.#down.writable) return done()
-    this.#down.cork()
-    for (const [index, { chunk }] of chunks.entries()) this.#down.write(chunk, index === chunks.length - 1 ? () => done() : undefined)
-    this.#down.uncork()
+    const pieces = chunks.map(({ chunk }) => chunk)
+    writeTogether(this.#down, pieces, () => done())
   }
 
   override _final(done: () => void): void {

@@ -22,17 +22,17 @@ const open = (host: string, env: NodeJS.ProcessEnv = {}): Promise<unknown> =>
     prepare: true,
   })
 
+async function rigOn({ host }: SecondDaemon, owner: string, limits: { readonly answerMs?: number } = {}): Promise<Rig> {
+  const project = makeProject()
+  const { runtimeDirectory } = project
+  return Rig.around(project, await createDockerEngine({ owner, runtimeDirectory, settings: { host, network: 'none' }, ...limits }), owner)
+}
+
 describeDocker('an engine that breaks', () => {
   it('restarted under a worker: the worker is lost, and the next one starts', async () => {
     await using daemon = await SecondDaemon.start()
     daemon.loadImage()
-    const project = makeProject()
-    const engine = await createDockerEngine({
-      owner: 'test-restart',
-      runtimeDirectory: project.runtimeDirectory,
-      settings: { host: daemon.host, network: 'none' },
-    })
-    await using rig = Rig.around(project, engine, 'test-restart')
+    await using rig = await rigOn(daemon, 'test-restart')
     const [told, other] = await Promise.all([rig.start(), rig.start()])
     await told.tell('print', 'last words\n')
     const from = Date.now()
@@ -57,14 +57,7 @@ describeDocker('an engine that breaks', () => {
   it('stuck: every call ends with what was asked and for how long, and it is used again when it answers', async () => {
     await using daemon = await SecondDaemon.start()
     daemon.loadImage()
-    const project = makeProject()
-    const engine = await createDockerEngine({
-      owner: 'test-stuck',
-      runtimeDirectory: project.runtimeDirectory,
-      settings: { host: daemon.host, network: 'none' },
-      answerMs: 3000,
-    })
-    await using rig = Rig.around(project, engine, 'test-stuck')
+    await using rig = await rigOn(daemon, 'test-stuck', { answerMs: 3000 })
     const told = await rig.start()
     daemon.freeze()
     try {
@@ -92,13 +85,7 @@ describeDocker('an engine that breaks', () => {
   it('with a full disk: the start fails with the cause, and works when there is room', async () => {
     await using daemon = await SecondDaemon.start({ diskBytes: 600 << 20 })
     daemon.loadImage()
-    const project = makeProject()
-    const engine = await createDockerEngine({
-      owner: 'test-full',
-      runtimeDirectory: project.runtimeDirectory,
-      settings: { host: daemon.host, network: 'none' },
-    })
-    await using rig = Rig.around(project, engine, 'test-full')
+    await using rig = await rigOn(daemon, 'test-full')
     await rig.start().then(({ worker }) => rig.engine.remove(worker.id, 0))
     const filler = join(daemon.folder, 'data/filler')
     execFileSync('sh', ['-c', `dd if=/dev/zero of=${filler} bs=64k 2>/dev/null; true`])
