@@ -41,12 +41,45 @@ function start() {
 }
 
 async function ending(child: ReturnType<typeof start>): Promise<{ line: string | undefined; code: unknown }> {
+  const { lines, code } = await output(child)
+  return { line: lines.at(-1), code }
+}
+
+async function output(child: ReturnType<typeof start>): Promise<{ lines: string[]; code: unknown }> {
   const [stdout, , [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { line: stdout.trimEnd().split('\n').at(-1), code }
+  return { lines: stdout.trimEnd().split('\n'), code }
 }
 
 test('sums the tests of both versions of Node', async () => {
   expect(await ending(start())).toEqual({ line: '7 passed, 0 failed', code: 0 })
+})
+
+test('names what failed at the end, tests and steps alike', async () => {
+  const report = {
+    numPassedTests: 4,
+    numFailedTests: 1,
+    testResults: [
+      {
+        name: 'a.test.ts',
+        status: 'failed',
+        assertionResults: [{ status: 'failed', fullName: 'a thing works', failureMessages: ['Error: it does not'] }],
+      },
+      { name: 'b.test.ts', status: 'failed', message: 'cannot be read', assertionResults: [] },
+    ],
+  }
+  await writeFile(join(project, 'report.json'), JSON.stringify(report))
+  await script('bin/npm', '[ "$1" != cit ] || { cp report.json "$TEST_REPORT"; exit 1; }')
+  await writeFile(join(project, 'scripts/check.mjs'), 'process.exitCode = 1')
+  const { lines } = await output(start())
+  expect(lines.slice(lines.indexOf('== What failed'))).toEqual([
+    '== What failed',
+    'a.test.ts: a thing works',
+    '    Error: it does not',
+    'b.test.ts',
+    '    cannot be read',
+    'format, lint, types, unused code, package',
+    '6 passed, 2 failed',
+  ])
 })
 
 test('runs the tests of Kubernetes where the project has them', async () => {
