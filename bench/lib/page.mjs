@@ -45,7 +45,7 @@ function aligned([head, ...rows]) {
 
 function machine() {
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
-  return `Node ${process.versions.node} on Linux ${release()}, ${cpus().length} cores (${cpus()[0].model.trim()}), ${memory}${docker()}.`
+  return `Node ${process.versions.node} on Linux ${release().split('-')[0]}, ${cpus().length} cores (${cpus()[0].model.trim()}), ${memory}${docker()}.`
 }
 
 function docker() {
