@@ -46,7 +46,8 @@ export class PseudoTerminal {
 /** Works in a shell that has just been opened, as a person would, and leaves it with exit code 7. */
 export async function workInShell(shell: PseudoTerminal): Promise<void> {
   // What is typed is shown too, so what is waited for must be worked out.
-  shell.type('stty size; echo ready$((6 * 7)); sleep 1000\r')
+  // By the program that is to be interrupted: a moment earlier the shell would take Ctrl-C for itself, and go on waiting.
+  shell.type("stty size; sh -c 'echo ready$((6 * 7)); exec sleep 1000'\r")
   await shell.shows('ready42')
   shell.type('\u0003echo alive$((6 * 8)); exit 7\r')
   await shell.shows('alive48')

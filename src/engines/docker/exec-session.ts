@@ -1,13 +1,9 @@
-/**
- * A program beside a worker, in its container.
- *
- * The engine ends no program whose connection was closed. So each carries a variable of its own, by which `close` finds it and
- * everything that it started, from inside.
- */
+/** A program beside a worker, in its container. `close` finds it by its mark, from inside. */
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ExecOptions, ExecSession, Exit, TerminalSize } from '../../core/engine.ts'
+import { endMarked, execMark } from '../exec-mark.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiExec } from './api-types.ts'
 import { AttachedStreams } from './attached-streams.ts'
@@ -19,13 +15,6 @@ const exitPatienceMs = 5000
 /** A terminal can be sized once the program runs, a moment after the engine said so. */
 const resizeTries = 10
 
-const marker = 'COWAIT_EXEC'
-
-const endMarked = `const { readdirSync, readFileSync } = require('node:fs')
-for (const pid of readdirSync('/proc').filter(Number)) try {
-  if (readFileSync('/proc/' + pid + '/environ', 'utf8').split('\\0').includes('${marker}=' + process.argv[1])) process.kill(pid, 'SIGKILL')
-} catch {}`
-
 /** Starts a program in a container that runs. */
 export async function startExec(
   client: DockerClient,
@@ -34,7 +23,7 @@ export async function startExec(
 ): Promise<ExecSession> {
   const tty = terminal !== undefined
   const mark = randomUUID()
-  const variables = { ...env, [marker]: mark }
+  const variables = { ...env, [execMark]: mark }
   const { Id } = await client.call<{ Id: string }>('POST', `/containers/${containerId}/exec`, {
     signal,
     body: {

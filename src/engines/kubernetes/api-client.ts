@@ -71,11 +71,11 @@ export class ApiClient {
   }
 
   /** A websocket to a subresource, not yet open. */
-  async socket(path: string, query: string, protocol: string): Promise<WebSocket> {
+  async socket(path: string, query: string | URLSearchParams, protocol: string): Promise<WebSocket> {
     const [{ default: Socket }, credentials] = await Promise.all([import('ws'), this.#credentials.get()])
     const url = this.#url(path)
     url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:'
-    url.search = query
+    url.search = String(query)
     return new Socket(url, [protocol], {
       ...this.#tls(),
       ...certificateOf(credentials),

@@ -12,6 +12,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type {
   Capabilities,
   Engine,
+  ExecOptions,
+  ExecSession,
   StartPhase,
   SupervisorId,
   Worker,
@@ -21,15 +23,17 @@ import type {
   WorkerSpec,
 } from '../../core/engine.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
+import { EngineError } from '../../core/errors.ts'
 import { codePath } from '../delivery/code-layout.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import { Anchor } from './anchor.ts'
 import { ApiClient } from './api-client.ts'
-import { connectionError } from './api-error.ts'
+import { ApiError, connectionError } from './api-error.ts'
 import type { Listed, Pod } from './api-types.ts'
 import { makeArchive, type Archive } from './archive.ts'
 import { checkSpec } from './check-spec.ts'
 import { ConnectTurns } from './connect-turns.ts'
+import { startExec } from './exec-session.ts'
 import { findCluster } from './kubeconfig.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Link } from './link.ts'
@@ -61,7 +65,7 @@ const capabilities: Capabilities = {
   gpu: true,
   volumes: true,
   ports: false,
-  exec: false,
+  exec: true,
   // The pod's own program has one (session.ts).
   lease: false,
 }
@@ -219,6 +223,19 @@ class Kubernetes implements Engine {
     if (known) return await this.#removeKnown(known, graceMs)
     const { items } = await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])
     await Promise.all(items.map(({ metadata }) => removePod(this.#client, `${this.#pods}/${metadata.name}`, deletionSeconds)))
+  }
+
+  async exec(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
+    const name = this.#workers.get(id)?.pod.facts.name ?? (await this.#listed([`${label.worker}=${id}`])).items.at(-1)?.metadata.name
+    const hint = 'See what runs with "cowait ps".'
+    if (name === undefined) throw new EngineError(`No worker ${id} is in namespace ${this.#namespace}.`, { hint })
+    try {
+      return await startExec(this.#client, `${this.#pods}/${name}`, { ...options, signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof ApiError) || error.status === 401 || error.status === 403) throw connectionError(error, this.#client.cluster)
+      throw new EngineError(`The cluster refused to run ${options.command[0]} beside ${id}: ${error.message}`, { cause: error, hint })
+    }
   }
 
   async sweep(): Promise<number> {

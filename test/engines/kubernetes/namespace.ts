@@ -47,6 +47,36 @@ export async function until(what: string, isSo: () => Promise<boolean>, boundMs 
   return Date.now() - from
 }
 
+/** Takes all rights on a kind of objects (`pods/exec`) from the account that tests run as, for as long as `act` takes. */
+export async function withoutRight<T>(
+  { namespace, resource, verb, group = '' }: { namespace: string; resource: string; verb: string; group?: string },
+  act: () => Promise<T>,
+): Promise<T> {
+  const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/cowait`
+  const role = (await api('GET', path)) as { rules: { resources: string[] }[] }
+  const [name, subresource] = resource.split('/')
+  const may = async (): Promise<boolean> => {
+    const { status } = (await api('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: {
+        user: `system:serviceaccount:${namespace}:cowait`,
+        groups: ['system:authenticated'],
+        resourceAttributes: { namespace, verb, group, resource: name, ...(subresource && { subresource }) },
+      },
+    })) as { status: { allowed: boolean } }
+    return status.allowed
+  }
+  await api('PATCH', path, { rules: role.rules.filter(({ resources }) => !resources.includes(resource)) })
+  try {
+    await until('the right is gone', async () => !(await may()))
+    return await act()
+  } finally {
+    await api('PATCH', path, { rules: role.rules })
+    await until('the right is back', may)
+  }
+}
+
 /** A namespace that enforces the Pod Security level `restricted`, and a kubeconfig of the account that the Role is for. */
 export class Namespace implements AsyncDisposable {
   readonly name: string

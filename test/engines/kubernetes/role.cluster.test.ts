@@ -23,6 +23,7 @@ describe.runIf(await hasKubernetes())('the Role of the docs', () => {
     expect(rights).toEqual({
       events: 'list watch',
       pods: 'create get list watch delete',
+      'pods/exec': 'get create',
       'pods/portforward': 'get create',
       'jobs.batch': 'create list patch delete',
     })
