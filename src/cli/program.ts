@@ -227,7 +227,7 @@ function addRunCommands({ program, io, done }: Place): void {
     .command('shell')
     .summary('open a shell beside a worker')
     .description(
-      'Opens a shell in the container of a run that is alive or was kept by --keep-failed. On the process engine: a shell of this host in ' +
+      'Opens a shell in the container or pod of a run that is alive or was kept by --keep-failed. On the process engine: a shell of this host in ' +
         "the worker's working directory, with its environment. With a command, runs that instead; its exit code is the answer.",
     )
     .argument('<run>', 'an id, the beginning of one, or latest')
@@ -305,7 +305,7 @@ function addRunOptions(command: Command): void {
     .option('--timeout <time>', 'end the run after this long, loading and starting included: 500ms, 30s, 5m')
     .option('--grace <time>', 'time from cancelling to killing (5s)')
     .option('--retry <times>', 'try a failed run again this many times')
-    .option('--keep-failed', 'keep the container of a run that failed: cowait shell looks inside, cowait rm removes it')
+    .option('--keep-failed', 'keep the container or pod of a run that failed: cowait shell looks inside, cowait rm removes it')
     .option('--concurrency <n>', 'workers at once (by cores and memory)')
 }
 

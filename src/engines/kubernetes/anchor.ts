@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
 import { isMissing, isPassing } from './api-error.ts'
 import type { Job, Metadata } from './api-types.ts'
+import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
@@ -52,7 +53,10 @@ export class Anchor {
 
   async #create(): Promise<Metadata> {
     const elapsedMs = stopwatch()
-    const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body: this.#spec(), query: { fieldManager: 'cowait' } })
+    const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
+    const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations() }
+    const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: leaseSeconds })
+    const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
     void this.#renew(metadata, elapsedMs)
     return metadata
   }
@@ -82,37 +86,6 @@ export class Anchor {
           await pause(retryMs, undefined, { signal, ref: false }).catch(() => undefined)
         }
       }
-    }
-  }
-
-  #spec(): object {
-    const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
-    return {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations() },
-      spec: {
-        parallelism: 0,
-        backoffLimit: 0,
-        activeDeadlineSeconds: leaseSeconds,
-        ttlSecondsAfterFinished: 0,
-        // Never used, but a Job must have one, and it must pass what guards the namespace.
-        template: {
-          metadata: { labels },
-          spec: {
-            restartPolicy: 'Never',
-            automountServiceAccountToken: false,
-            securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
-            containers: [
-              {
-                name: 'none',
-                image: 'none',
-                securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-              },
-            ],
-          },
-        },
-      },
     }
   }
 }

@@ -35,6 +35,7 @@ import { checkSpec } from './check-spec.ts'
 import { ConnectTurns } from './connect-turns.ts'
 import { startExec } from './exec-session.ts'
 import { findCluster } from './kubeconfig.ts'
+import { Keepers, mayBeKept } from './keepers.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Link } from './link.ts'
 import { PodWatch } from './pod-watch.ts'
@@ -77,6 +78,8 @@ const killedMs = 1000
 /** From the deletion of a pod to the end of its process, where nothing is heard of that. */
 const deletionSeconds = 1
 const deletionMs = 15_000
+/** For a pod to hear that it is to stay. */
+const keepMs = 5000
 
 /** Throws a `UsageError` for a setting that cannot be, and an `EngineError` when no cluster answers. */
 export async function createKubernetesEngine({
@@ -125,6 +128,7 @@ class Kubernetes implements Engine {
   readonly #settings: KubernetesSettings
   readonly #watch: PodWatch
   readonly #anchor: Anchor
+  readonly #keepers: Keepers
   readonly #environment: StartEnvironment
   readonly #archives = new Map<string, Promise<Archive>>()
   /** By the pod's name and by the worker's id. */
@@ -142,6 +146,7 @@ class Kubernetes implements Engine {
     this.#namespace = namespace
     this.#pods = `/api/v1/namespaces/${namespace}/pods`
     this.#anchor = new Anchor(client, namespace, owner)
+    this.#keepers = new Keepers(client, namespace)
     this.#watch = new PodWatch({
       client,
       path: this.#pods,
@@ -155,6 +160,7 @@ class Kubernetes implements Engine {
       pods: this.#pods,
       settings,
       anchor: this.#anchor,
+      keepers: this.#keepers,
       watch: this.#watch,
       turns: new ConnectTurns(),
       annotations: ownerAnnotations(),
@@ -209,11 +215,13 @@ class Kubernetes implements Engine {
   async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
     const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
     const { items } = await this.#listed(labels)
-    return items.map(({ metadata: { labels: given = {}, creationTimestamp } }) => ({
+    const kept = await this.#kept(items, labels)
+    return items.map(({ metadata: { name, labels: given = {}, creationTimestamp } }) => ({
       id: given[label.worker] ?? '',
       owner: given[label.owner] ?? '',
       name: given[label.name] ?? '',
       createdAt: Date.parse(creationTimestamp ?? ''),
+      ...(kept.has(name) && { kept: true }),
     }))
   }
 
@@ -221,8 +229,30 @@ class Kubernetes implements Engine {
     await this.#starting.get(id)
     const known = this.#workers.get(id)
     if (known) return await this.#removeKnown(known, graceMs)
-    const { items } = await this.#listed([`${label.worker}=${id}`, `${label.owner}=${this.#owner}`])
-    await Promise.all(items.map(({ metadata }) => removePod(this.#client, `${this.#pods}/${metadata.name}`, deletionSeconds)))
+    const labels = [`${label.worker}=${id}`]
+    const { items } = await this.#listed(labels)
+    const kept = await this.#kept(items, labels)
+    for (const { metadata } of items) {
+      const isKept = kept.has(metadata.name)
+      if (metadata.labels?.[label.owner] !== this.#owner && !isKept) continue
+      await removePod(this.#client, `${this.#pods}/${metadata.name}`, isKept ? 0 : deletionSeconds)
+      if (mayBeKept(metadata)) await this.#keepers.remove(metadata.name)
+    }
+  }
+
+  async keep(id: WorkerId): Promise<void> {
+    const pod = this.#workers.get(id)?.pod
+    if (pod === undefined || pod.isGone) throw new EngineError(`Worker ${id} cannot be kept: its pod is gone.`)
+    if (!pod.facts.keep) throw new EngineError(`Worker ${id} cannot be kept: it was not started so.`)
+    // In this order: what was told to stay, but has no owner of its own yet when the supervisor dies, goes with the others.
+    const hasHeard = await within(pod.askToStay(), keepMs)
+    if (!hasHeard) throw new EngineError(`Worker ${id} cannot be kept: its pod has ended with it, or does not answer.`)
+    try {
+      await this.#keepers.keep(pod.facts.name)
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw connectionError(error, this.#client.cluster)
+      throw new EngineError(`Worker ${id} cannot be kept: ${error.message}`, { cause: error })
+    }
   }
 
   async exec(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
@@ -238,9 +268,9 @@ class Kubernetes implements Engine {
     }
   }
 
-  async sweep(): Promise<number> {
+  async sweep({ kept = false }: { readonly kept?: boolean } = {}): Promise<number> {
     try {
-      return await sweep(this.#client, this.#namespace)
+      return await sweep(this.#client, this.#namespace, kept)
     } catch (error) {
       throw connectionError(error, this.#client.cluster)
     }
@@ -267,6 +297,7 @@ class Kubernetes implements Engine {
       if (!isSure) await within(gone, deletionMs)
       if (!isSure && !pod.isGone) await removePod(this.#client, path, 0)
     }
+    if (facts.keep) await this.#keepers.remove(facts.name)
     pod.markDeleted()
     link.close()
     this.#forget(pod)
@@ -280,15 +311,23 @@ class Kubernetes implements Engine {
     }
   }
 
+  /** The names of those that were kept; asked for only where one may be. */
+  async #kept(pods: readonly Pod[], labels: readonly string[]): Promise<ReadonlySet<string>> {
+    if (!pods.some(({ metadata }) => mayBeKept(metadata))) return new Set()
+    return await this.#keepers.kept(labels)
+  }
+
   #forget(pod: PodWorker): void {
     if (this.#named.get(pod.facts.name) === pod) this.#named.delete(pod.facts.name)
     if (this.#workers.get(pod.facts.id)?.pod === pod) this.#workers.delete(pod.facts.id)
   }
 }
 
-/** Waits for a promise, but not for long. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+/** Waits for a promise, but not for long; false when that was not enough. */
+async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const stop = new AbortController()
-  await Promise.race([promise, pause(ms, undefined, { signal: stop.signal }).catch(() => undefined)])
+  const isInTime = promise.then(() => true)
+  const result = await Promise.race([isInTime, pause(ms, false, { signal: stop.signal }).catch(() => false)])
   stop.abort()
+  return result
 }

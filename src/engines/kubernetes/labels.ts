@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { bootId, homeText, ownHome } from '../host-process.ts'
 
-export const label = { owner: 'cowait.owner', worker: 'cowait.worker', name: 'cowait.name' } as const
+export const label = { owner: 'cowait.owner', worker: 'cowait.worker', name: 'cowait.name', kept: 'cowait.kept' } as const
 
 /** A user's own tags, so that none can pass for one of ours. */
 export const tagPrefix = 'cowait.tag.'

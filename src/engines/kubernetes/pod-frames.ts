@@ -1,5 +1,5 @@
 /** What the supervisor's end and the pod's end say to each other, beside the bytes that they carry. */
-export const down = { setup: 1, archive: 2, channel: 3, channelEnd: 4, end: 5 } as const
+export const down = { setup: 1, archive: 2, channel: 3, channelEnd: 4, end: 5, keep: 6 } as const
 export const up = { output: 1, channel: 2, channelEnd: 3, exit: 4 } as const
 
 /** What is needed to start the worker once the archive has been unpacked. */
@@ -9,6 +9,8 @@ export interface Setup {
   readonly cwd: string
   /** From the channel's end to the kill. */
   readonly orphanGraceMs: number
+  /** After the worker's end the pod waits a moment for `keep`, which makes it stay. */
+  readonly keep?: boolean
 }
 
 /** How the worker ended; `fault` when it never began. */

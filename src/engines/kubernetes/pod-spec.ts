@@ -13,6 +13,8 @@ export interface PodOptions {
   readonly settings: KubernetesSettings
   /** The Job that owns it. */
   readonly anchor: Metadata
+  /** Its second owner, where it may be kept. */
+  readonly keeper?: Metadata | undefined
   readonly annotations: Readonly<Record<string, string>>
   /** SHA-256 of the token that opens the way to it. */
   readonly hash: string
@@ -37,7 +39,7 @@ export function podName({ name, id, owner }: WorkerSpec): string {
 
 /** A `v1` Pod. What a person's template says goes before ours, but for what makes the pod known, owned and ours to speak to. */
 export function podSpec(options: PodOptions): object {
-  const { spec, settings, anchor, annotations, hash } = options
+  const { spec, settings, anchor, keeper, annotations, hash } = options
   const { metadata = {}, spec: given = {} } = (settings.podTemplate ?? {}) as { metadata?: Record<string, object>; spec?: object }
   const { containers, ...merged } = mergePatch(defaults(options), given) as { containers: readonly { readonly name: string }[] }
   return {
@@ -47,7 +49,7 @@ export function podSpec(options: PodOptions): object {
       name: podName(spec),
       labels: { ...metadata['labels'], ...settings.podLabels, ...labelsOf(spec) },
       annotations: { ...metadata['annotations'], ...settings.podAnnotations, ...annotations, ...tagAnnotation(spec) },
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: anchor.name, uid: anchor.uid }],
+      ownerReferences: [anchor, ...(keeper ? [keeper] : [])].map(({ name, uid }) => ({ apiVersion: 'batch/v1', kind: 'Job', name, uid })),
     },
     spec: {
       ...merged,

@@ -18,6 +18,8 @@ export interface PodFacts {
   readonly id: WorkerId
   readonly name: string
   readonly memoryLimit: string | undefined
+  /** It was started so that it can be kept. */
+  readonly keep: boolean
 }
 
 export class PodWorker {
@@ -114,7 +116,14 @@ export class PodWorker {
 
   /** Asks the pod to end its worker. */
   askToEnd(request: EndRequest): void {
-    if (!this.#hasExited) this.#link().session.send(down.end, Buffer.from(JSON.stringify(request)))
+    if (!this.#hasExited || this.facts.keep) this.#link().session.send(down.end, Buffer.from(JSON.stringify(request)))
+  }
+
+  /** Asks the pod to stay when its worker has ended; resolves when it has heard that. */
+  async askToStay(): Promise<void> {
+    const { session } = this.#link()
+    session.send(down.keep, Buffer.alloc(0))
+    await session.confirmed()
   }
 
   /** The pod's own word on how it ended is on its way, where the way still holds. */

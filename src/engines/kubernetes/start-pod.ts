@@ -8,6 +8,7 @@ import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
 import { isOvertaken, isRunning, startProblem, unscheduled, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
+import type { Keepers } from './keepers.ts'
 import { Link } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
@@ -23,6 +24,7 @@ export interface StartEnvironment {
   readonly pods: string
   readonly settings: KubernetesSettings
   readonly anchor: Anchor
+  readonly keepers: Keepers
   readonly watch: PodWatch
   readonly turns: ConnectTurns
   readonly annotations: Readonly<Record<string, string>>
@@ -90,7 +92,7 @@ async function createAndConnect(
     onRoom: () => pod.hasRoom(),
     onLost: (why) => void pod.lose(why),
   })
-  const pod: PodWorker = new PodWorker({ id: spec.id, name, memoryLimit }, () => link)
+  const pod: PodWorker = new PodWorker({ id: spec.id, name, memoryLimit, keep: spec.keep === true }, () => link)
   environment.remember(pod, link)
   report({ phase: 'creating' })
   const failed = new AbortController()
@@ -119,7 +121,9 @@ async function createAndConnect(
     if (problem) failed.abort(problem)
   }
   try {
-    const body = podSpec({ spec, settings, anchor, annotations: environment.annotations, hash: link.hash, hasAbove: archive.hasAbove })
+    const keeper = spec.keep ? await environment.keepers.make(spec, name, anchor) : undefined
+    const { annotations } = environment
+    const body = podSpec({ spec, settings, anchor, keeper, annotations, hash: link.hash, hasAbove: archive.hasAbove })
     await create(client, pods, { ...body, metadata: { ...(body as { metadata: object }).metadata, name } })
     signal.throwIfAborted()
     await link.open(AbortSignal.any([signal, failed.signal]))
@@ -127,7 +131,13 @@ async function createAndConnect(
     pod.onPod = () => {}
     report({ phase: 'booting' })
     const { program } = archive.layout
-    void pod.deliver({ argv: ['node', program], cwd: spec.code.path, orphanGraceMs: environment.orphanGraceMs }, archive.pieces)
+    const setup = {
+      argv: ['node', program],
+      cwd: spec.code.path,
+      orphanGraceMs: environment.orphanGraceMs,
+      ...(spec.keep && { keep: true }),
+    }
+    void pod.deliver(setup, archive.pieces)
     return pod.worker
   } catch (error) {
     turns.leave(path)
@@ -135,6 +145,7 @@ async function createAndConnect(
     pod.expectRemoval()
     link.close()
     await removePod(client, path, 0)
+    if (spec.keep) await environment.keepers.remove(name)
     pod.markDeleted()
     environment.forget(pod)
     if (isOver && !signal.aborted) return undefined

@@ -14,19 +14,22 @@ async function isAbandoned(annotations: Readonly<Record<string, string>>): Promi
   return annotations[annotation.boot] !== bootId() || (await isLiving(home)) === false
 }
 
-/** Removes abandoned Jobs and pods; answers how many of them were workers. */
-export async function sweep(client: ApiClient, namespace: string): Promise<number> {
+/** Removes abandoned Jobs and pods; answers how many of them were workers. What was kept only when it is meant. */
+export async function sweep(client: ApiClient, namespace: string, wantsKept: boolean): Promise<number> {
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
   const pods = `/api/v1/namespaces/${namespace}/pods`
   const query = { labelSelector: label.owner }
   let workers = 0
   const { items: listed } = await client.call<Listed<Pod>>('GET', pods, { query })
+  const { items: owners } = await client.call<Listed<Job>>('GET', jobs, { query })
+  const kept = new Set(owners.filter(({ metadata }) => metadata.labels?.[label.kept]).map(({ metadata }) => metadata.name))
   for (const { metadata } of listed) {
+    if (kept.has(metadata.name) && !wantsKept) continue
     if (!(await isAbandoned(metadata.annotations ?? {}))) continue
     if (await remove(client, `${pods}/${metadata.name}`, { gracePeriodSeconds: 0 })) workers++
   }
-  const { items: owners } = await client.call<Listed<Job>>('GET', jobs, { query })
   for (const { metadata } of owners) {
+    if (kept.has(metadata.name) && !wantsKept) continue
     if (await isAbandoned(metadata.annotations ?? {})) await remove(client, `${jobs}/${metadata.name}`, { propagationPolicy: 'Background' })
   }
   return workers

@@ -7,6 +7,7 @@
  *
  * 1. Without a connection for `reconnectMs` the supervisor counts as gone. A silent one counts as no connection.
  * 2. The answer of last resort is `exit`: with it everything in the container ends.
+ * 3. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server, Socket } from 'node:net'
@@ -38,6 +39,8 @@ const silenceMs = 15_000
 const terminateMs = 2000
 /** For the worker's last prints to come through when it has ended; a subprocess may hold the pipe open. */
 const drainMs = 200
+/** For the supervisor to say that a failed worker's pod is to stay. */
+const keepMs = 10_000
 const pieceBytes = 64 << 10
 
 const unpacking = new Unpacking()
@@ -47,6 +50,7 @@ let setup: Setup | undefined
 let worker: PodWorker | undefined
 let isEnding = false
 let hasExited = false
+let isKept = false
 let leaving: NodeJS.Timeout | undefined
 let current: Socket | undefined
 const early: (Buffer | undefined)[] = []
@@ -110,6 +114,7 @@ function serve(socket: Socket, rest: Buffer): void {
 function waitForSupervisor(): void {
   clearTimeout(leaving)
   leaving = setTimeout(() => {
+    if (hasExited && isKept) return
     if (hasExited || !worker) process.exit(1)
     process.stderr.write('the supervisor is gone: this worker ends\n')
     worker.channelDown.end()
@@ -128,6 +133,9 @@ function receive(type: number, payload: Buffer): void {
       return toWorker(payload)
     case down.channelEnd:
       return toWorker(undefined)
+    case down.keep:
+      isKept = true
+      return
     case down.end: {
       const { graceMs } = JSON.parse(payload.toString('utf8')) as EndRequest
       return endWorker(graceMs > 0 ? 'SIGTERM' : 'SIGKILL', graceMs)
@@ -184,7 +192,7 @@ function sendPieces(type: number, bytes: Buffer): boolean {
 
 function endWorker(signal: 'SIGTERM' | 'SIGKILL', graceMs: number): void {
   isEnding = true
-  if (!worker) process.exit(143)
+  if (!worker || hasExited) process.exit(143)
   worker.kill(signal)
   if (signal === 'SIGTERM') setTimeout(() => worker?.kill('SIGKILL'), graceMs)
 }
@@ -201,7 +209,8 @@ async function leave(exit: PodExit): Promise<void> {
   session.send(up.channelEnd, Buffer.alloc(0))
   session.send(up.exit, Buffer.from(JSON.stringify(exit)))
   await session.confirmed()
-  process.exit(exit.code ?? 128 + (constants.signals[exit.signal as NodeJS.Signals] ?? 0))
+  if (setup?.keep) await pause(keepMs)
+  if (!isKept) process.exit(exit.code ?? 128 + (constants.signals[exit.signal as NodeJS.Signals] ?? 0))
 }
 
 function closed(stream: Socket): Promise<void> {
