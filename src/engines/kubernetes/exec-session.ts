@@ -13,7 +13,7 @@ import { withTimeLimit } from '../time-limit.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError } from './api-error.ts'
 import { ExecStream, type ExecStreamOptions } from './exec-stream.ts'
-import { containerName } from './pod-spec.ts'
+import { runInPod } from './run-in-pod.ts'
 
 /** How long ending a program from inside may take. */
 const endingMs = 10_000
@@ -47,11 +47,9 @@ export async function startExec(
   const start = async (protocol: ExecStreamOptions['protocol']): Promise<KubernetesExec> => {
     const input = protocol === 'v4' && !hasTerminal ? 'lines' : 'bytes'
     const words = input === 'lines' ? ['node', '-e', lineInput, ...command] : command
-    const query = queryOf(['sh', '-c', launch, 'sh', String(variables.length), ...variables, ...words], {
-      stdin: true,
-      [hasTerminal ? 'tty' : 'stderr']: true,
-    })
-    return new KubernetesExec({ client, pod, mark, stream: await ExecStream.open(client, pod, { query, protocol, input }), hasTerminal })
+    const line = ['sh', '-c', launch, 'sh', String(variables.length), ...variables, ...words]
+    const stream = await ExecStream.open(client, pod, { command: line, protocol, input, hasTerminal })
+    return new KubernetesExec({ client, pod, mark, stream, hasTerminal })
   }
   signal.throwIfAborted()
   const session = await start('v5').catch((error: unknown) => {
@@ -65,13 +63,6 @@ export async function startExec(
   }
   if (terminal) await session.resize(terminal)
   return session
-}
-
-function queryOf(command: readonly string[], streams: Readonly<Record<string, boolean>> = {}): URLSearchParams {
-  const query = new URLSearchParams({ container: containerName, stdout: 'true' })
-  for (const [name, isOpen] of Object.entries(streams)) query.append(name, String(isOpen))
-  for (const word of command) query.append('command', word)
-  return query
 }
 
 /** Refused, but not in the API's own words. */
@@ -122,16 +113,11 @@ class KubernetesExec implements ExecSession {
 
   async #end(): Promise<void> {
     const { client, pod, mark, stream } = this.#parts
-    const query = queryOf(['sh', '-c', endLine, 'sh', mark, endMarked])
-    const ending = await ExecStream.open(client, pod, { query, protocol: 'v4', input: 'bytes' })
-    ending.channel.resume()
-    await withTimeLimit({ ms: endingMs, late: new Error('The time is over.') }, async (signal) => {
-      signal.addEventListener('abort', () => {
-        ending.destroy()
-        stream.destroy()
-      })
-      await ending.ended
+    const late = new Error('The program does not end.')
+    await withTimeLimit({ ms: endingMs, late }, async (signal) => {
+      await runInPod(client, pod, { command: ['sh', '-c', endLine, 'sh', mark, endMarked], signal })
       // Said by the program's own stream a moment later.
+      signal.addEventListener('abort', () => stream.destroy())
       await stream.ended
     })
   }

@@ -11,6 +11,7 @@ import type { Exit, TerminalSize } from '../../core/engine.ts'
 import { OutputQueue } from '../output-queue.ts'
 import type { ApiClient } from './api-client.ts'
 import type { ApiStatus } from './api-types.ts'
+import { containerName } from './pod-spec.ts'
 
 const channels = { input: 0, output: 1, errors: 2, status: 3, size: 4, close: 255 } as const
 const bound = 1 << 20
@@ -20,9 +21,12 @@ const pingMs = 10_000
 const silenceMs = 35_000
 
 export interface ExecStreamOptions {
-  readonly query: URLSearchParams
+  readonly command: readonly string[]
   readonly protocol: 'v5' | 'v4'
-  readonly input: 'bytes' | 'lines'
+  readonly input: 'none' | 'bytes' | 'lines'
+  readonly hasTerminal?: boolean
+  /** Ends it, open or not. */
+  readonly signal?: AbortSignal
 }
 
 export class ExecStream {
@@ -67,10 +71,14 @@ export class ExecStream {
 
   /** Rejects with an `ApiError` when the API server refuses, and with an `Error` when it does not speak this protocol. */
   static async open(client: ApiClient, pod: string, options: ExecStreamOptions): Promise<ExecStream> {
-    const socket = await client.socket(`${pod}/exec`, options.query, `${options.protocol}.channel.k8s.io`)
+    const socket = await client.socket(`${pod}/exec`, queryOf(options), `${options.protocol}.channel.k8s.io`)
     socket.binaryType = 'nodebuffer'
     // Before it opens: what it prints at once comes with the answer.
     const stream = new ExecStream(socket, options)
+    const stop = (): void => socket.terminate()
+    options.signal?.addEventListener('abort', stop)
+    socket.once('close', () => options.signal?.removeEventListener('abort', stop))
+    if (options.signal?.aborted) stop()
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve)
       socket.once('error', reject)
@@ -131,6 +139,13 @@ export class ExecStream {
     this.errors.end()
     this.#settle(this.#exit ?? { how: 'lost', detail: 'the connection to it broke' })
   }
+}
+
+function queryOf({ command, input, hasTerminal = false }: ExecStreamOptions): URLSearchParams {
+  const query = new URLSearchParams({ container: containerName, stdin: String(input !== 'none'), stdout: 'true' })
+  query.append(hasTerminal ? 'tty' : 'stderr', 'true')
+  for (const word of command) query.append('command', word)
+  return query
 }
 
 /** What is said on channel 3: a `Status` of the API. */

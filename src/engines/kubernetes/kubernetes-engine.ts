@@ -21,6 +21,7 @@ import type {
   WorkerId,
   WorkerInfo,
   WorkerSpec,
+  WorkerUsage,
 } from '../../core/engine.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
 import { EngineError } from '../../core/errors.ts'
@@ -38,6 +39,7 @@ import { findCluster } from './kubeconfig.ts'
 import { Keepers, mayBeKept } from './keepers.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Link } from './link.ts'
+import { readUsage } from './pod-usage.ts'
 import { PodWatch } from './pod-watch.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { parseSettings, type KubernetesSettings } from './settings.ts'
@@ -266,6 +268,14 @@ class Kubernetes implements Engine {
       if (!(error instanceof ApiError) || error.status === 401 || error.status === 403) throw connectionError(error, this.#client.cluster)
       throw new EngineError(`The cluster refused to run ${options.command[0]} beside ${id}: ${error.message}`, { cause: error, hint })
     }
+  }
+
+  async usage(ids: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, WorkerUsage>> {
+    const wanted = new Set(ids)
+    const { items } = await this.#listed([label.worker])
+    const running = items.filter(({ status }) => status?.phase === 'Running')
+    const paths = running.map(({ metadata: { name, labels = {} } }) => [labels[label.worker] ?? '', `${this.#pods}/${name}`] as const)
+    return await readUsage(this.#client, new Map(paths.filter(([id]) => wanted.has(id))))
   }
 
   async sweep({ kept = false }: { readonly kept?: boolean } = {}): Promise<number> {

@@ -109,6 +109,19 @@ describe.runIf(await hasKubernetes())('a program beside a worker, in its pod', (
     await until('nothing of it runs', async () => (await sleeping()) === '0')
   })
 
+  test('what the pod uses is told', async () => {
+    const usage = async () => (await engine.usage?.([worker, 'nobody'])) ?? new Map()
+    const before = await usage()
+    expect([...before.keys()]).toEqual([worker])
+    expect(before.get(worker)?.memoryBytes).toBeGreaterThan(30 << 20)
+    expect(before.get(worker)?.memoryBytes).toBeLessThan(400 << 20)
+    const session = await exec(['sh', '-c', 'n=0; while [ $n -lt 300000 ]; do n=$((n+1)); done'])
+    await session.exited
+    expect((await usage()).get(worker)?.cpuSeconds - before.get(worker)?.cpuSeconds).toBeGreaterThan(0.05)
+    const listed = JSON.parse((await at('ps', '--json')).stdout) as { id: string; memoryBytes: number; cpuSeconds: number }[]
+    expect(listed).toMatchObject([{ id: run, memoryBytes: expect.any(Number), cpuSeconds: expect.any(Number) }])
+  })
+
   test('says what it cannot run', async () => {
     const session = await exec(['not-there'])
     expect(await read(session.errors)).toMatch(/not-there/)
@@ -148,7 +161,11 @@ describe.runIf(await hasKubernetes())('a program beside a worker, in its pod', (
 
   test('a right that is missing is named', async () => {
     const { namespace } = await findCluster(undefined, process.env)
-    const { stderr } = await withoutRight({ namespace, resource: 'pods/exec', verb: 'get' }, () => at('shell', run, 'true'))
+    const [{ stderr }, listed] = await withoutRight({ namespace, resource: 'pods/exec', verb: 'get' }, () =>
+      Promise.all([at('shell', run, 'true'), at('ps')]),
+    )
     expect(stderr).toMatch(/cowait may not get pods\/exec in namespace/)
+    // What is not known is not told.
+    expect(listed.stdout).toMatch(/kubernetes +- +- +tasks\/ending:stubborn/)
   })
 })
