@@ -42,6 +42,8 @@ export interface EngineSettings {
   pidsLimit?: number | undefined
   /** Working directory of tasks: absolute, or relative to the project's root. */
   workdir?: string | undefined
+  /** Kubernetes: through the API server, or, from inside of the cluster, to the pods' own addresses; inside `direct` unless told. */
+  channel?: 'forward' | 'direct' | undefined
   /** Kubernetes: pods run as this service account, and get no token of it all the same. */
   serviceAccount?: string | undefined
   /** Kubernetes: secrets with the passwords of registries. */

@@ -20,6 +20,7 @@ const SETTINGS: Readonly<Record<keyof EngineSettings, true>> = {
   platform: true,
   pidsLimit: true,
   workdir: true,
+  channel: true,
   serviceAccount: true,
   imagePullSecrets: true,
   nodeSelector: true,

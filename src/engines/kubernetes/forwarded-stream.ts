@@ -5,27 +5,20 @@
  * 2. A port on which nobody listens yet opens all the same and then says so on channel 1.
  */
 import type { ApiClient } from './api-client.ts'
+import type { PodStream } from './pod-stream.ts'
 
 const dataChannel = 0
 const errorChannel = 1
 
-export interface ForwardedStream {
-  write(bytes: Uint8Array): void
-  destroy(): void
-  onData: (bytes: Buffer) => void
-  /** Once, with what was said on channel 1. */
-  onEnd: (why: string) => void
-}
-
 /** Rejects with an `ApiError` when the API server refuses the websocket. */
-export async function forward(client: ApiClient, pod: string, port: number, signal: AbortSignal): Promise<ForwardedStream> {
+export async function forward(client: ApiClient, pod: string, port: number, signal: AbortSignal): Promise<PodStream> {
   signal.throwIfAborted()
   const socket = await client.socket(`${pod}/portforward`, `ports=${port}`, 'v4.channel.k8s.io')
   socket.binaryType = 'nodebuffer'
   const greeted = new Set<number>()
   let why = ''
   let hasEnded = false
-  const stream: ForwardedStream = {
+  const stream: PodStream = {
     write: (bytes) => {
       if (socket.readyState !== socket.OPEN) return
       const message = Buffer.allocUnsafe(bytes.length + 1)

@@ -1,6 +1,6 @@
 /**
- * The engine `kubernetes`: a worker is a pod, its channel a stream through the API server to a port on the pod's loopback. Nothing of
- * ours is installed in the cluster, and no pod gets a right.
+ * The engine `kubernetes`: a worker is a pod, its channel a stream through the API server to a port on the pod's loopback, or
+ * from inside of the cluster straight to the pod's address (link.ts). Nothing of ours is installed in the cluster, and no pod gets a right.
  *
  * 1. All pods belong to one Job whose deadline the supervisor moves on (anchor.ts): a supervisor that is gone leaves nothing.
  * 2. What is started is remembered before its creation is asked for, and the watch is open by then.
@@ -34,8 +34,10 @@ import type { Listed, Pod } from './api-types.ts'
 import { makeArchive, type Archive } from './archive.ts'
 import { checkSpec } from './check-spec.ts'
 import { ConnectTurns } from './connect-turns.ts'
+import { connectDirect } from './direct-stream.ts'
+import { directPort } from './direct-tls.ts'
 import { startExec } from './exec-session.ts'
-import { findCluster } from './kubeconfig.ts'
+import { findCluster, type Cluster } from './kubeconfig.ts'
 import { Keepers, mayBeKept } from './keepers.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Link } from './link.ts'
@@ -165,6 +167,7 @@ class Kubernetes implements Engine {
       keepers: this.#keepers,
       watch: this.#watch,
       turns: new ConnectTurns(),
+      direct: channelOf(settings, client.cluster) === 'direct' ? { port: directPort, connect: connectDirect } : undefined,
       annotations: ownerAnnotations(),
       program: () => (this.#program ??= readFile(join(runtimeDirectory, 'pod.js'))),
       orphanGraceMs,
@@ -331,6 +334,11 @@ class Kubernetes implements Engine {
     if (this.#named.get(pod.facts.name) === pod) this.#named.delete(pod.facts.name)
     if (this.#workers.get(pod.facts.id)?.pod === pod) this.#workers.delete(pod.facts.id)
   }
+}
+
+/** Only from inside are the pods' addresses sure to be reached. */
+function channelOf({ channel }: KubernetesSettings, { from }: Cluster): 'forward' | 'direct' {
+  return channel ?? (from === 'inside' ? 'direct' : 'forward')
 }
 
 /** Waits for a promise, but not for long; false when that was not enough. */

@@ -1,15 +1,23 @@
 /**
  * The supervisor's end of the way to one pod: connects, connects again when the stream breaks, and gives up when the pod is gone or
  * does not answer for too long.
+ *
+ * The first connection goes through the API server in any case: it is there 700 ms before the cluster tells the pod's address, and it
+ * alone is sure to end in the pod that was asked for. From a supervisor inside the cluster it carries no more than our program and a
+ * key, with which all else goes to the pod's own address (direct-tls.ts).
  */
 import { randomBytes, createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { EngineError } from '../../core/errors.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, isPassing } from './api-error.ts'
 import type { ConnectTurns } from './connect-turns.ts'
-import { forward, type ForwardedStream } from './forwarded-stream.ts'
+import type { DirectWay } from './direct-stream.ts'
+import { keyBytes } from './direct-tls.ts'
+import { forward } from './forwarded-stream.ts'
 import { port } from './launch-line.ts'
-import { tokenBytes } from './pod-frames.ts'
+import { down, tokenBytes, up, type Listen, type Listening } from './pod-frames.ts'
+import type { PodStream } from './pod-stream.ts'
 import { Session } from './session.ts'
 import { withTimeLimit } from '../time-limit.ts'
 
@@ -20,10 +28,19 @@ export interface LinkOptions {
   /** The text of the pod's program. */
   readonly program: Buffer
   readonly turns: ConnectTurns
+  /** For a channel that goes to the pod's own address. */
+  readonly direct?: Direct | undefined
   onFrame(type: number, payload: Buffer): void
   onRoom(): void
   /** The way is gone for good. */
   onLost(why: string): void
+}
+
+/** How the pod's own address is reached. */
+export interface Direct {
+  /** On which the pod is to listen. */
+  readonly port: number
+  connect(way: DirectWay, signal: AbortSignal): Promise<PodStream>
 }
 
 const beatMs = 4000
@@ -36,6 +53,8 @@ const againMs = 150
 const failingMs = 30_000
 /** For the pod to answer on a stream that opened. */
 const answerMs = 10_000
+/** For the pod's own address to answer; what lets us through may hear of a new pod a little later. */
+const directMs = 10_000
 
 /** The stream opened, and at its other end nobody listened yet. */
 class NobodyThere extends Error {}
@@ -47,8 +66,13 @@ export class Link {
   readonly #options: LinkOptions
   readonly #token: Buffer = randomBytes(tokenBytes)
   readonly #stop = new AbortController()
-  #stream: ForwardedStream | undefined
-  #isReady = false
+  #stream: PodStream | undefined
+  /** Where the pod is reached from now on. */
+  #way: DirectWay | undefined
+  #hasConnected = false
+  /** Why the pod's address did not answer, the last time. */
+  #problem = ''
+  #onListening: (listening: Listening) => void = () => {}
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -56,7 +80,10 @@ export class Link {
     this.session = new Session({
       beatMs,
       silenceMs,
-      onFrame: (type, payload) => options.onFrame(type, payload),
+      onFrame: (type, payload) => {
+        if (type === up.listening) this.#onListening(JSON.parse(payload.toString('utf8')) as Listening)
+        else options.onFrame(type, payload)
+      },
       onRoom: () => options.onRoom(),
       onBroken: (why) => void this.#reconnect(why),
     })
@@ -66,7 +93,8 @@ export class Link {
   async open(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#stop.signal])
     await this.#connect(either)
-    this.#isReady = true
+    this.#hasConnected = true
+    if (this.#options.direct) await this.#goDirect(this.#options.direct, either)
   }
 
   /** Lets go of it; the pod's guard takes that for the supervisor's end. */
@@ -76,16 +104,54 @@ export class Link {
     this.#stream?.destroy()
   }
 
+  /** Changes over to the pod's own address. The connection so far stays until then: without one the pod would end. */
+  async #goDirect({ port: wanted }: Direct, outer: AbortSignal): Promise<void> {
+    const key = randomBytes(keyBytes)
+    const late = new Error('no answer')
+    let forwarded: PodStream | undefined
+    try {
+      await withTimeLimit({ ms: directMs, late, outer }, async (signal) => {
+        const listening = await new Promise<Listening>((resolve, reject) => {
+          this.#onListening = resolve
+          signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+          const request: Listen = { port: wanted, key: key.toString('base64') }
+          this.session.send(down.listen, Buffer.from(JSON.stringify(request)))
+        })
+        if ('problem' in listening) throw new EngineError(`The program in the pod cannot listen on port ${wanted}: ${listening.problem}`)
+        forwarded = this.#stream
+        this.#stream = undefined
+        this.session.detach()
+        this.#way = { ...listening, key }
+        await this.#connect(signal)
+      })
+    } catch (error) {
+      if (error !== late) throw error
+      throw new EngineError(
+        `The pod's address does not answer on port ${wanted} (${this.#way?.addresses.join(', ') ?? 'unknown'}): ${this.#problem || late.message}`,
+        {
+          hint: `Let supervisors through to TCP port ${wanted} of their pods (a NetworkPolicy may forbid it), or set "channel" to "forward".`,
+        },
+      )
+    } finally {
+      forwarded?.destroy()
+    }
+  }
+
   async #connect(signal: AbortSignal): Promise<void> {
     let failingSince = Infinity
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       // A pod that was there before is there still, or gone.
-      if (this.#isReady) await pause(againMs, undefined, { signal })
+      if (this.#way && tries === 0) signal.throwIfAborted()
+      else if (this.#hasConnected) await pause(againMs, undefined, { signal })
       else await this.#options.turns.wait(this.#options.pod, signal)
       try {
         return await this.#attempt(signal)
       } catch (error) {
         signal.throwIfAborted()
+        if (this.#way) {
+          this.#problem = (error as Error).message
+          continue
+        }
         if (error instanceof NobodyThere) {
           failingSince = Infinity
           continue
@@ -101,8 +167,9 @@ export class Link {
 
   /** Resolves when the pod has answered on this stream. */
   async #attempt(signal: AbortSignal): Promise<void> {
-    const { client, pod, program } = this.#options
-    const stream = await forward(client, pod, port, signal)
+    const { client, pod, direct } = this.#options
+    const way = this.#way
+    const stream = direct && way ? await direct.connect(way, signal) : await forward(client, pod, port, signal)
     this.#stream = stream
     const isFirst = !this.session.hasHeard
     await new Promise<void>((resolve, reject) => {
@@ -130,23 +197,31 @@ export class Link {
         }
         if (this.#stream === stream) this.session.take(bytes)
       }
-      const head = Buffer.alloc(tokenBytes + 4)
-      this.#token.copy(head)
-      head.writeUInt32BE(isFirst ? program.length : 0, tokenBytes)
-      stream.write(isFirst ? Buffer.concat([head, program]) : head)
+      if (!way) stream.write(this.#head(isFirst))
       this.session.attach({ write: (bytes) => stream.write(bytes), destroy: () => stream.destroy() }, isFirst)
     })
   }
 
+  /** What a forwarded connection begins with. */
+  #head(isFirst: boolean): Buffer {
+    const { program } = this.#options
+    const head = Buffer.alloc(tokenBytes + 4)
+    this.#token.copy(head)
+    head.writeUInt32BE(isFirst ? program.length : 0, tokenBytes)
+    return isFirst ? Buffer.concat([head, program]) : head
+  }
+
   async #reconnect(why: string): Promise<void> {
-    if (this.#stop.signal.aborted || !this.#isReady) return
+    if (this.#stop.signal.aborted || !this.#hasConnected) return
     this.#stream = undefined
     const late = new Error(`It did not come back within ${reconnectMs / 1000} s.`)
     try {
       await withTimeLimit({ ms: reconnectMs, late, outer: this.#stop.signal }, (signal) => this.#connect(signal))
     } catch (error) {
       if (this.#stop.signal.aborted) return
-      const refused = error instanceof ApiError ? `: ${error.message}` : ''
+      const refused = error instanceof ApiError ? `: ${error.message}` : this.#problem && `: ${this.#problem}`
+      // Whoever still waits for it is told.
+      this.#stop.abort(new EngineError(`The connection to the pod broke: ${why}${refused}`))
       this.close()
       this.#options.onLost(`${why}${refused}`)
     }

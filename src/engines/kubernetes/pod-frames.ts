@@ -1,6 +1,6 @@
 /** What the supervisor's end and the pod's end say to each other, beside the bytes that they carry. */
-export const down = { setup: 1, archive: 2, channel: 3, channelEnd: 4, end: 5, keep: 6 } as const
-export const up = { output: 1, channel: 2, channelEnd: 3, exit: 4 } as const
+export const down = { setup: 1, archive: 2, channel: 3, channelEnd: 4, end: 5, keep: 6, listen: 7 } as const
+export const up = { output: 1, channel: 2, channelEnd: 3, exit: 4, listening: 5 } as const
 
 /** What is needed to start the worker once the archive has been unpacked. */
 export interface Setup {
@@ -28,6 +28,16 @@ export interface PodExit {
 export interface EndRequest {
   readonly graceMs: number
 }
+
+/** Asks the pod to listen on its own addresses, for connections that know the key. */
+export interface Listen {
+  readonly port: number
+  /** In base64. */
+  readonly key: string
+}
+
+/** Where it does, or why it cannot. */
+export type Listening = { readonly addresses: readonly string[]; readonly port: number } | { readonly problem: string }
 
 /** An entry of the archive: this as a line of JSON, then `size` bytes. `at` is absolute. */
 export interface ArchiveEntry {

@@ -7,6 +7,11 @@ export interface KubernetesSettings {
   readonly context?: string
   /** The context's unless told. */
   readonly namespace?: string
+  /**
+   * The way to the pods: through the API server (`forward`), or, for a supervisor inside the cluster, to their own addresses (`direct`).
+   * Unless told, `direct` where the cluster is the one around this process.
+   */
+  readonly channel?: 'forward' | 'direct'
   /** For workers whose task names none; `node:24-slim` unless told. */
   readonly image?: string
   /** When an image is pulled: where it is missing (unless told), at every start, or never. */
@@ -59,6 +64,7 @@ const isVolume = (value: unknown): boolean =>
 const checks: Readonly<Record<keyof KubernetesSettings, Check>> = {
   context: text,
   namespace: (value) => (isName(value) && !String(value).includes('.') ? undefined : 'a name of lower-case letters, digits and dashes'),
+  channel: (value) => (value === 'forward' || value === 'direct' ? undefined : 'forward or direct'),
   image: text,
   pull: (value) => (value === 'missing' || value === 'always' || value === 'never' ? undefined : 'missing, always or never'),
   workdir: text,

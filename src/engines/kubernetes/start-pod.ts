@@ -9,7 +9,7 @@ import type { Archive } from './archive.ts'
 import { isOvertaken, isRunning, startProblem, unscheduled, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
 import type { Keepers } from './keepers.ts'
-import { Link } from './link.ts'
+import { Link, type Direct } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
 import { watchWarnings } from './pod-warnings.ts'
@@ -27,6 +27,8 @@ export interface StartEnvironment {
   readonly keepers: Keepers
   readonly watch: PodWatch
   readonly turns: ConnectTurns
+  /** Where channels go to the pods' own addresses. */
+  readonly direct: Direct | undefined
   readonly annotations: Readonly<Record<string, string>>
   /** The text of the pod's program. */
   readonly program: () => Promise<Buffer>
@@ -88,6 +90,7 @@ async function createAndConnect(
     pod: path,
     program: await environment.program(),
     turns,
+    direct: environment.direct,
     onFrame: (type, payload) => pod.receive(type, payload),
     onRoom: () => pod.hasRoom(),
     onLost: (why) => void pod.lose(why),

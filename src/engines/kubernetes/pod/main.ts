@@ -7,13 +7,15 @@
  *
  * 1. Without a connection for `reconnectMs` the supervisor counts as gone. A silent one counts as no connection.
  * 2. The answer of last resort is `exit`: with it everything in the container ends.
- * 3. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
+ * 3. Asked to, it listens on the pod's own addresses too (direct-server.ts); the latest proved connection is the one that counts.
+ * 4. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server, Socket } from 'node:net'
 import { constants } from 'node:os'
-import { down, tokenBytes, up, type EndRequest, type PodExit, type Setup } from '../pod-frames.ts'
+import { down, tokenBytes, up, type EndRequest, type Listen, type PodExit, type Setup } from '../pod-frames.ts'
 import { Session, type Carrier } from '../session.ts'
+import { listenDirect } from './direct-server.ts'
 import { readMemory } from './memory.ts'
 import { ReadableLog } from './readable-log.ts'
 import { Unpacking } from './unpack.ts'
@@ -111,6 +113,11 @@ function serve(socket: Socket, rest: Buffer): void {
   socket.resume()
 }
 
+async function listen({ port, key }: Listen): Promise<void> {
+  const listening = await listenDirect(Buffer.from(key, 'base64'), port, (socket) => serve(socket, Buffer.alloc(0)))
+  session.send(up.listening, Buffer.from(JSON.stringify(listening)))
+}
+
 function waitForSupervisor(): void {
   clearTimeout(leaving)
   leaving = setTimeout(() => {
@@ -136,6 +143,8 @@ function receive(type: number, payload: Buffer): void {
     case down.keep:
       isKept = true
       return
+    case down.listen:
+      return void listen(JSON.parse(payload.toString('utf8')) as Listen)
     case down.end: {
       const { graceMs } = JSON.parse(payload.toString('utf8')) as EndRequest
       return endWorker(graceMs > 0 ? 'SIGTERM' : 'SIGKILL', graceMs)
