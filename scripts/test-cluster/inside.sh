@@ -175,7 +175,8 @@ maxPods: 250
 kubeAPIQPS: 200
 kubeAPIBurst: 400
 END
-keep kubelet "$kube" kubelet --config=kubelet.yaml --kubeconfig=pki/node.kubeconfig --hostname-override=node1 --node-ip="$gateway"
+# Its folder holds the volumes of pods: on a disk as on other nodes, where files do not count as their memory.
+keep kubelet "$kube" kubelet --config=kubelet.yaml --root-dir="$folder/kubelet" --kubeconfig=pki/node.kubeconfig --hostname-override=node1 --node-ip="$gateway"
 
 wait "$importing"
 ready='jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints}'

@@ -72,6 +72,7 @@ launched.server.removeAllListeners('connection')
 launched.server.on('connection', greet)
 serve(launched.socket, launched.rest)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => endWorker('SIGTERM', terminateMs))
+unpacking.onRoom = () => void current?.resume()
 unpacking.done.then(start, fault)
 
 /** A connection after the first: the token, the length of a program, the program, which is here already. */
@@ -135,7 +136,9 @@ function receive(type: number, payload: Buffer): void {
       setup = JSON.parse(payload.toString('utf8')) as Setup
       return
     case down.archive:
-      return payload.length > 0 ? unpacking.push(payload) : unpacking.end()
+      if (payload.length === 0) unpacking.end()
+      else if (!unpacking.push(payload)) current?.pause()
+      return
     case down.channel:
       return toWorker(payload)
     case down.channelEnd:

@@ -1,10 +1,22 @@
-/** Writes the archive's files as its bytes arrive, and makes them read-only. */
+/**
+ * Writes the archive's files as its bytes arrive, and makes them read-only. What is held meanwhile counts as the worker's memory, so it is
+ * little: whoever brings the bytes waits, and what V8 would leave lying outside of its heap is collected now and then.
+ */
 import { chmodSync, closeSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createGunzip, type Gunzip } from 'node:zlib'
 import type { ArchiveEntry } from '../pod-frames.ts'
 
+const heldBytes = 512 << 10
+const collectedBytes = 4 << 20
+
 export class Unpacking {
+  /** Called when it takes more again. */
+  onRoom: () => void = () => {}
+  readonly #collect = collector()
+  #uncollected = 0
   readonly #gunzip: Gunzip = createGunzip({ chunkSize: 256 << 10 })
   readonly #folders = new Set<string>()
   #head: Buffer = Buffer.alloc(0)
@@ -24,12 +36,19 @@ export class Unpacking {
     this.#gunzip.on('error', reject)
     this.#gunzip.on('end', () => {
       for (const folder of this.#folders) chmodSync(folder, 0o555)
+      this.#collect({ type: 'major' })
+      // What was ended is not told to have drained.
+      this.onRoom()
       resolve()
     })
   })
 
-  push(bytes: Uint8Array): void {
+  /** False when it has enough for now; it is taken all the same. */
+  push(bytes: Uint8Array): boolean {
     this.#gunzip.write(bytes)
+    if (this.#gunzip.writableLength < heldBytes) return true
+    this.#gunzip.once('drain', () => this.onRoom())
+    return false
   }
 
   end(): void {
@@ -37,6 +56,11 @@ export class Unpacking {
   }
 
   #take(bytes: Buffer): void {
+    this.#uncollected += bytes.length
+    if (this.#uncollected > collectedBytes) {
+      this.#uncollected = 0
+      this.#collect({ type: 'minor' })
+    }
     let rest = bytes
     while (rest.length > 0) {
       if (this.#file !== undefined) {
@@ -79,4 +103,11 @@ export class Unpacking {
     if (this.#file !== undefined) closeSync(this.#file)
     this.#file = undefined
   }
+}
+
+type Collect = (how: { readonly type: 'minor' | 'major' }) => void
+
+function collector(): Collect {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as Collect
 }
