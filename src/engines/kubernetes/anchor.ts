@@ -7,7 +7,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
-import { isMissing, isPassing } from './api-error.ts'
+import { isMissing, isPassing, retryAfterMs } from './api-error.ts'
 import type { Job, Metadata } from './api-types.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
@@ -16,6 +16,7 @@ import { label, ownerAnnotations } from './labels.ts'
 const leaseSeconds = 8
 const renewMs = 2000
 const retryMs = 250
+const longestRetryMs = 2000
 
 export class Anchor {
   readonly #client: ApiClient
@@ -83,7 +84,9 @@ export class Anchor {
             this.#job = undefined
             return
           }
-          await pause(retryMs, undefined, { signal, ref: false }).catch(() => undefined)
+          // The lease does not wait for long.
+          const waitMs = Math.max(retryMs, Math.min(retryAfterMs(error), longestRetryMs))
+          await pause(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
         }
       }
     }

@@ -6,7 +6,7 @@ import { Agent as PlainAgent, request as plainRequest, type IncomingMessage, typ
 import { Agent, request } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { ApiError, isPassing } from './api-error.ts'
+import { ApiError, isPassing, retryAfterMs } from './api-error.ts'
 import type { ApiStatus } from './api-types.ts'
 import { CredentialSource, type Credentials } from './credentials.ts'
 import type { Cluster } from './kubeconfig.ts'
@@ -58,9 +58,9 @@ export class ApiClient {
           renewed = true
           continue
         }
-        const nextMs = error instanceof ApiError ? (error.retryAfterMs ?? waitMs) : waitMs
+        const nextMs = Math.max(waitMs * (0.75 + Math.random() / 2), retryAfterMs(error))
         if (!isPassing(error) || performance.now() + nextMs > deadline) throw error
-        await pause(nextMs * (0.75 + Math.random() / 2), undefined, { signal: options.signal })
+        await pause(nextMs, undefined, { signal: options.signal })
       }
     }
   }

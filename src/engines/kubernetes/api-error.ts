@@ -22,6 +22,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
 }
 
+/** How long the server wants to be left alone; 0 when it does not say. A little more than it said, so that not all come back at once. */
+export function retryAfterMs(error: unknown): number {
+  return error instanceof ApiError ? (error.retryAfterMs ?? 0) * (1 + Math.random() / 5) : 0
+}
+
 /** Worth another try: the server is busy or coming back, or the connection broke. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof ApiError) return error.status === 429 || error.status >= 500

@@ -10,7 +10,7 @@ import { randomBytes, createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { EngineError } from '../../core/errors.ts'
 import type { ApiClient } from './api-client.ts'
-import { ApiError, isPassing } from './api-error.ts'
+import { ApiError, isPassing, retryAfterMs } from './api-error.ts'
 import type { ConnectTurns } from './connect-turns.ts'
 import type { DirectWay } from './direct-stream.ts'
 import { keyBytes } from './direct-tls.ts'
@@ -49,6 +49,8 @@ const silenceMs = 12_000
 const reconnectMs = 8000
 /** Between two tries to connect again. */
 const againMs = 150
+/** However long a busy API server wants to be left alone. */
+const longestPauseMs = 3000
 /** So long an API server may fail before a start is given up. */
 const failingMs = 30_000
 /** For the pod to answer on a stream that opened. */
@@ -161,6 +163,8 @@ export class Link {
         failingSince = Math.min(failingSince, performance.now())
         const isAwaited = error instanceof ApiError && error.status === 400
         if (!mayPass || (!isAwaited && performance.now() - failingSince > failingMs)) throw error
+        // Not for longer than a pod waits that was there before.
+        await pause(Math.min(retryAfterMs(error), longestPauseMs), undefined, { signal })
       }
     }
   }

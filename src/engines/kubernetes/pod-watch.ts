@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IncomingMessage } from 'node:http'
 import type { ApiClient } from './api-client.ts'
-import { ApiError } from './api-error.ts'
+import { ApiError, retryAfterMs } from './api-error.ts'
 import type { ApiStatus, Listed, Pod } from './api-types.ts'
 
 export interface PodWatchOptions {
@@ -78,7 +78,7 @@ export class PodWatch {
         const isForgotten = error instanceof ApiError && (error.status === 410 || error.reason === 'Expired')
         if (isForgotten) await this.#list().catch(() => undefined)
         else {
-          await pause(waitMs, undefined, { signal }).catch(() => undefined)
+          await pause(Math.max(waitMs, retryAfterMs(error)), undefined, { signal }).catch(() => undefined)
           waitMs = Math.min(waitMs * 2, longestRetryMs)
         }
       }

@@ -135,7 +135,7 @@ export class ApiProxy implements AsyncDisposable {
     const passed = request({ ...far, method: near.method, path: near.url, headers: near.headers })
     passed.on('error', () => near.socket.destroy())
     passed.on('response', (answer) => {
-      this.#keep(near.socket, asked.what)
+      this.#open.set(near.socket, asked.what)
       response.on('close', () => {
         this.#open.delete(near.socket)
         passed.destroy()
@@ -169,19 +169,17 @@ export class ApiProxy implements AsyncDisposable {
     })
     passed.on('upgrade', (answered, other, first) => {
       answer(101, answered.headers)
-      this.#keep(socket, asked.what)
+      this.#open.set(socket, asked.what)
       if (first.length > 0) socket.write(first)
       if (head.length > 0) other.write(head)
       other.on('error', () => other.destroy())
       other.on('close', () => socket.destroy())
-      socket.on('close', () => other.destroy())
+      socket.on('close', () => {
+        this.#open.delete(socket)
+        other.destroy()
+      })
       socket.pipe(other).pipe(socket)
     })
     passed.end()
-  }
-
-  #keep(socket: Duplex, what: string): void {
-    this.#open.set(socket, what)
-    socket.once('close', () => this.#open.delete(socket))
   }
 }
