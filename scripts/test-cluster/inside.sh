@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The first process in the namespaces that start.sh makes: inside.sh FOLDER BUILT ADDRESS. Starts the parts of Kubernetes and keeps them
-# running: whichever is killed comes back, whichever is stopped stays. FOLDER/pids has a file for each.
+# The first process in the namespaces that start.sh makes: inside.sh FOLDER BUILT ADDRESS PODS. Starts the parts of Kubernetes and keeps
+# them running: whichever is killed comes back, whichever is stopped stays. FOLDER/pids has a file for each. PODS is the beginning of
+# their addresses, such as 10.216.4.
 set -euo pipefail
-folder=$1 kube=$2/kube images=$2/images.tar address=$3
+folder=$1 kube=$2/kube images=$2/images.tar address=$3 pods=$4
 api=https://$address:6443
-gateway=10.88.0.1
+gateway=$pods.1
 group=cowait-test-$(cat "$folder/pid")
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -81,14 +82,14 @@ await 10 'link to the host' ip link show node
 ip addr add "$address/30" dev node
 ip link set node up
 ip link add pods type bridge
-ip addr add "$gateway/16" dev pods
+ip addr add "$gateway/22" dev pods
 ip link set pods up
 echo 1 >/proc/sys/net/ipv4/ip_forward
 iptables -t nat -A PREROUTING -i pods -d 10.96.0.1 -p tcp --dport 443 -j DNAT --to-destination "$gateway:6443"
 mkdir -p /run/cni
 cat >/run/cni/10-pods.conflist <<END
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "pods", "isGateway": true, "hairpinMode": false,
- "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/16", "rangeStart": "10.88.1.1"}]], "routes": [{"dst": "10.96.0.0/24"}]}}]}
+ "ipam": {"type": "host-local", "ranges": [[{"subnet": "$pods.0/22", "rangeStart": "$pods.10"}]], "routes": [{"dst": "10.96.0.0/24"}, {"dst": "${address%.*}.0/30"}]}}]}
 END
 
 # --- the store, and the runtime of containers; every pull goes to the host's end of the link, where a test may answer it

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts Kubernetes with one node: start.sh FOLDER, which is made and then holds its state, logs and admin.kubeconfig. Everything
 # lives in namespaces of its own (processes, mounts, network), so that it all goes with its first process; the host sees a network
-# link to the API, and cgroups. As root. With GUARD=PIPE (a named one) it also ends when nobody holds the other end of that pipe.
+# link to the API and the pods, and cgroups. As root. With GUARD=PIPE (a named one) it also ends when nobody holds the pipe's other end.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
@@ -21,6 +21,7 @@ fail() {
 # Links and addresses are told apart by a number that is free.
 for number in $(seq 1 250); do
   host=10.213.$number.1 node=10.213.$number.2 link=cowait-k$number
+  pods=10.$((216 + number / 64)).$((number % 64 * 4))
   ip link add "$link" type veth peer name "${link}n" 2>/dev/null && break
 done
 echo "$link" >"$folder/link"
@@ -29,7 +30,7 @@ printf '#!/bin/sh\nexec "%s/kube" kubectl "$@"\n' "$built" >"$folder/bin/kubectl
 chmod +x "$folder/bin/kubectl"
 
 setsid unshare --fork --kill-child --pid --mount-proc --net \
-  bash "$here/inside.sh" "$folder" "$built" "$node" >"$folder/log/cluster" 2>&1 </dev/null 8>&- &
+  bash "$here/inside.sh" "$folder" "$built" "$node" "$pods" >"$folder/log/cluster" 2>&1 </dev/null 8>&- &
 pid=$!
 echo "$pid" >"$folder/pid"
 for _ in $(seq 500); do
@@ -41,6 +42,7 @@ done
 ip link set "${link}n" netns "$pid" name node
 ip addr add "$host/30" dev "$link"
 ip link set "$link" up
+ip route add "$pods.0/22" via "$node"
 
 for _ in $(seq 1200); do
   [ ! -e "$folder/ready" ] || exit 0

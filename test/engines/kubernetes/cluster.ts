@@ -64,8 +64,8 @@ export async function openWay() {
     for (const socket of sockets) socket.destroy()
   }
   return {
-    open: async (owner: string): Promise<Engine> =>
-      await createKubernetesEngine({ owner, runtimeDirectory, env: { ...process.env, KUBECONFIG } }),
+    open: async (owner: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Engine> =>
+      await createKubernetesEngine({ owner, runtimeDirectory, settings, env: { ...process.env, KUBECONFIG } }),
     /** Breaks all connections. */
     cut,
     /** Breaks all connections and takes no new ones until it is opened again. */
