@@ -26,6 +26,9 @@ export const ENTRY_POINTS = {
   describe: 'src/project/describe-main.ts',
 }
 
+/** Starts Node from a shell: Node 20 takes an `--env-file` for its own, wherever it stands, unless `--` precedes it. To Node it is a string. */
+const SHELL_LINES = `#!/usr/bin/env sh\n':' //; exec node -- "$0" "$@"\n`
+
 const work = join(root, '.build')
 const stamp = join(work, 'built')
 
@@ -87,7 +90,7 @@ async function bundleSources(outdir) {
   const cli = join(outdir, 'cli.js')
   if (!existsSync(cli)) return
   const code = await readFile(cli, 'utf8')
-  if (!code.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${code}`)
+  if (!code.startsWith('#!')) await writeFile(cli, SHELL_LINES + code)
   await chmod(cli, 0o755)
 }
 

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { UsageError } from '../core/errors.ts'
+import { didYouMean } from '../core/nearest.ts'
 
 /** How long Docker may take to answer before a run that did not ask for it goes on without. */
 const ANSWER_MS = 3_000
@@ -11,6 +13,16 @@ export interface ChosenEngine {
   readonly isByItself: boolean
   /** For people, where the choice was made here. */
   readonly notice?: string
+}
+
+const ENGINES = ['process', 'docker', 'kubernetes']
+
+/** Throws a `UsageError` for an engine that there is not; `where` it was asked for begins the message. */
+export function checkEngineName(name: string, where: string): void {
+  if (!ENGINES.includes(name))
+    throw new UsageError(
+      `${where}: there is no engine ${JSON.stringify(name)}. There are ${ENGINES.join(', ')}.${didYouMean(name, ENGINES)}`,
+    )
 }
 
 /** The engine that was asked for; else Docker where it answers, else processes. */

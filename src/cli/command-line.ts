@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander'
+import { CommanderError, type Command } from 'commander'
 import { errorText, exitCodeOfThrown } from './error-text.ts'
 import { exitCodeOfSignal } from './exit-code.ts'
 import type { Io } from './io.ts'
@@ -48,11 +48,16 @@ async function runCommand(args: readonly string[], io: Io): Promise<number | und
     exitCode = code
   })
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(isHelpForNone(args, program) ? args.slice(1) : args, { from: 'user' })
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     io.stderr.write(errorText(error, io))
     return exitCodeOfThrown(error)
   }
+}
+
+/** `cowait help runn` is answered as `cowait runn` is: with the command that may have been meant. */
+function isHelpForNone([first, name]: readonly string[], program: Command): boolean {
+  return first === 'help' && name !== undefined && !name.startsWith('-') && !program.commands.some((command) => command.name() === name)
 }

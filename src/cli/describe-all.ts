@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { CompiledTree } from '../project/compile-project.ts'
 import { describe, type TaskDescription } from '../project/describe.ts'
 import type { Project } from '../project/project.ts'
+import { framesText } from './error-text.ts'
 
 export interface ModuleTasks {
   readonly module: string
@@ -33,7 +34,7 @@ async function tasksOf(tree: CompiledTree, module: string): Promise<Pick<ModuleT
   try {
     return { tasks: await describe(tree, module) }
   } catch (error) {
-    return { tasks: [], problem: (error as Error).message }
+    return { tasks: [], problem: (error as Error).message + framesText(error) }
   }
 }
 

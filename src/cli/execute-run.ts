@@ -54,7 +54,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     } else process.exit(exitCodeOf({ code: 'TASK_CANCELLED' }, io.stop.first))
   })
   const settlement = await run.settled
-  const { left } = await supervisor.close()
+  const { left, kept } = await supervisor.close()
   const error = settlement.status === 'done' ? undefined : settlement.error
   const outcome = {
     run: run.id,
@@ -64,6 +64,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     ...endOf(error, io.stop.first),
     durationMs: Math.round(realClock.now() - io.startedAt),
     left,
+    kept,
   }
   const fault = await recorder?.end(outcome)
   if (fault) view.notice(`the record of this run is not complete: ${fault.message}`)

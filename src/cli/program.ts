@@ -1,4 +1,7 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Argument, Command, Option } from 'commander'
+import { UsageError } from '../core/errors.ts'
 import { ownPackage } from '../project/package-root.ts'
 import type { Io } from './io.ts'
 
@@ -9,6 +12,18 @@ interface Place {
   readonly program: Command
   readonly io: Io
   readonly done: SetExitCode
+}
+
+/** What all commands have in common, once their own options stand. */
+function completeCommand(command: Command): void {
+  const isKnown = command.options.some(({ long }) => long === '--debug')
+  if (!isKnown && command.options.length > 0) command.addOption(new Option('--debug', 'show everything, our own stacks too').hideHelp())
+  command.showHelpAfterError(`(cowait ${command.name()} --help shows how it is used)`)
+}
+
+function checkFolder(cwd: string | undefined, io: Io): void {
+  if (cwd !== undefined && !statSync(resolve(io.cwd, cwd), { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--cwd ${cwd}: there is no such folder`)
 }
 
 /** The commands, their options and their help. What a command does is loaded when it is used. */
@@ -27,7 +42,9 @@ export function createProgram(io: Io, done: SetExitCode): Command {
       getOutHasColors: () => io.stdout.hasColours,
       getErrHasColors: () => io.stderr.hasColours,
       getOutHelpWidth: () => Math.min(io.stdout.columns, 110),
+      outputError: (text, write) => write(text.replace(/^error:/, io.stderr.colours.red('error'))),
     })
+    .hook('preAction', (_program, command) => checkFolder(command.opts<{ cwd?: string }>().cwd, io))
     .showHelpAfterError('(cowait --help lists the commands)')
     .addHelpText('after', EXAMPLES)
   const place = { program, io, done }
@@ -37,6 +54,7 @@ export function createProgram(io: Io, done: SetExitCode): Command {
   addProjectCommands(place)
   addRunCommands(place)
   addCompletion(place)
+  for (const command of program.commands) completeCommand(command)
   return program
 }
 
@@ -255,6 +273,7 @@ function addRunCommands({ program, io, done }: Place): void {
     .summary('remove what was left behind')
     .description('Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one.')
     .option('--kept', 'also what --keep-failed kept')
+    .option('--wait <time>', 'how long an engine may take to answer (5s)')
     .option('--json', 'JSON on stdout')
     .action(async (flags: object) => {
       const { prune } = await import('./commands/prune.ts')

@@ -19,7 +19,7 @@ import type { Route } from '../supervisor/route.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { StoredValue } from '../supervisor/spool.ts'
 import type { StreamOptions } from '../supervisor/client.ts'
-import { Supervisor } from '../supervisor/supervisor.ts'
+import { Supervisor, type Remains } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
 import { openControlSocket } from './control-socket.ts'
 import { openEngine } from './open-engine.ts'
@@ -76,8 +76,8 @@ export interface LocalSupervisor {
   run(request: RootRequest): RootRun
   /** Serves a client on a stream. */
   connect(stream: Duplex, options?: StreamOptions): void
-  /** Cancels what lives and waits until nothing is left; answers the names of workers that are left all the same. */
-  close(reason?: CancelReason): Promise<{ left: readonly string[] }>
+  /** Cancels what lives and waits until nothing is left; answers what is left all the same. */
+  close(reason?: CancelReason): Promise<Remains>
 }
 
 const hostId = 'host'
@@ -135,18 +135,18 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
       }
     },
     async close(reason = { code: 'TASK_CANCELLED', message: 'its supervisor was closed' }) {
-      const left = await supervisor.close(reason)
+      const remains = await supervisor.close(reason)
       await Promise.all([closeSocket(), swept])
       await rm(directory, { recursive: true, force: true })
       release?.()
-      return { left }
+      return remains
     },
   }
 }
 
 /** Looks where the runs are: by the settings, which nobody else knows, as by the variables, which the command has anyway. */
 function sweepCommand({ engine, engineSettings: { host, context } = {} }: LocalOptions): string[] {
-  const command = [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json']
+  const command = [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json', '--wait', '10m']
   if (engine !== 'docker' || (host === undefined && context === undefined)) return command
   return ['env', `DOCKER_HOST=${text(host)}`, `DOCKER_CONTEXT=${host === undefined ? text(context) : ''}`, ...command]
 }

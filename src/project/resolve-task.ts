@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
@@ -87,17 +87,35 @@ function unknownTask(project: Project, place: string, cwd: string): UsageError {
 function namesIn(project: Project): string[] {
   const names: string[] = []
   const walk = (folder: string, rules: IgnoreRules, depth: number): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of entriesOf(folder)) {
       const path = join(folder, entry.name)
       if (isNeverIncluded(entry.name) || entry.name.startsWith('.') || names.length > 1000) continue
       if (rules.ignores(path, entry.isDirectory())) continue
-      if (entry.isDirectory() && depth < 4) walk(path, rules.inside(path), depth + 1)
+      if (entry.isDirectory() && depth < 4 && isReadable(path)) walk(path, rules.inside(path), depth + 1)
       else if (entry.isFile() && loaderOf(path) && !/(?:^|\.)config\.\w+$/.test(entry.name))
         names.push(toSlashes(relative(project.root, path)))
     }
   }
   walk(project.root, IgnoreRules.of(project.root, project.treeRoot), 0)
   return names.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch {
+    return []
+  }
+}
+
+/** The folder that somebody happens to stand in may be any, the root of all included. */
+function isReadable(folder: string): boolean {
+  try {
+    readFileSync(join(folder, '.gitignore'))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  }
 }
 
 /** As it would be written in the working directory, where that is inside of the project. */

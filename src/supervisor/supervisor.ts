@@ -63,6 +63,14 @@ interface OpenEngine {
   code?: Promise<TreeRef>
 }
 
+/** The runs of the workers that an engine still knows after the end. */
+export interface Remains {
+  /** They could not be made gone. */
+  readonly left: readonly string[]
+  /** They were kept on purpose. */
+  readonly kept: readonly string[]
+}
+
 export class Supervisor {
   readonly id: string
   readonly #options: SupervisorOptions
@@ -169,8 +177,8 @@ export class Supervisor {
     return this.#tree.runs.size
   }
 
-  /** Cancels what lives, waits until nothing is left, lets go of the engines. Answers the names of workers that an engine still knows. */
-  async close(reason: CancelReason): Promise<string[]> {
+  /** Cancels what lives, waits until nothing is left, lets go of the engines. Answers the runs of workers that an engine still knows. */
+  async close(reason: CancelReason): Promise<Remains> {
     for (const client of this.#owners.keys()) this.#apply({ type: 'client-ended', client, reason })
     while (this.#tree.runs.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
     await Promise.all(this.#driving)
@@ -185,15 +193,16 @@ export class Supervisor {
     )
     await Promise.all(this.#sweeping)
     const left: string[] = []
+    const kept: string[] = []
     for (const engine of engines) {
       if (!engine) continue
       // An engine that does not answer any more has nothing to tell; its runs were told as lost.
       const workers = await engine.list({ owner: this.id }).catch(() => [])
-      left.push(...workers.filter(({ kept }) => !kept).map((worker) => worker.name))
+      for (const worker of workers) (worker.kept ? kept : left).push(worker.name)
       await engine.close().catch(() => undefined)
     }
     await this.#spool.close()
-    return left
+    return { left, kept }
   }
 
   #apply(message: TreeMessage): void {

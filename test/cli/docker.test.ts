@@ -30,7 +30,7 @@ describe.skipIf(!hasDocker())('--keep-failed', { timeout: 120_000 }, () => {
     const args = ['--engine', 'docker', '--image', 'node:24-slim', '--keep-failed']
     const { code, stderr } = await at('run', 'outcomes:outer', ...args)
     expect(code).toBe(1)
-    expect(stderr).toMatch(/2 containers, 0 left\n$/)
+    expect(stderr).toMatch(/2 containers, 0 left, 1 kept\n$/)
     const [, id = ''] = /"cowait shell (failing-\w+)" looks inside/.exec(stderr) ?? []
     expect(stderr.match(/looks inside/g)).toHaveLength(1)
     expect(await left(id)).toMatchObject([{ status: 'kept', engine: 'docker', memoryBytes: expect.any(Number) as number }])
@@ -61,9 +61,9 @@ export const lost = task(async () => process.kill(process.pid, 'SIGKILL'))
     for (const id of ids) {
       expect(await at('shell', id, 'cat', 'ending.ts')).toMatchObject({ code: 0, stdout: expect.stringContaining("'1h'") as string })
     }
-    expect((await at('prune')).code).toBe(0)
+    expect((await at('prune', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await left(id)).toMatchObject([{ status: 'kept' }])
-    expect((await at('prune', '--kept')).code).toBe(0)
+    expect((await at('prune', '--kept', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await left(id)).toEqual([])
   })
 
@@ -190,6 +190,6 @@ describe.skipIf(!hasDocker())('a run in a container', { timeout: 120_000 }, () =
     expect(await at(command, id)).toMatchObject({ code: 0, stderr: `${id} is gone\n` })
     expect(await left(id)).toEqual([])
     // The private folder of the one that was killed.
-    expect((await at('prune')).code).toBe(0)
+    expect((await at('prune', '--wait', '1m')).code).toBe(0)
   })
 })

@@ -104,6 +104,7 @@ export const ndjsonLine = z
       exitCode: z.int(),
       durationMs: z.number(),
       left: z.array(text).describe('workers that could not be made gone'),
+      kept: z.array(text).describe('runs whose workers were kept on purpose'),
     }),
   ])
   .meta({

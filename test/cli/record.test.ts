@@ -16,7 +16,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(join(folder, '..', '..'), { recursive: true }))
 
-const outcome: Outcome = { run: 'parallel-k3f9aaaa', status: 'done', output: 1, exitCode: 0, durationMs: 2345, left: [] }
+const outcome: Outcome = { run: 'parallel-k3f9aaaa', status: 'done', output: 1, exitCode: 0, durationMs: 2345, left: [], kept: [] }
 
 async function record(story: Story, options: { root?: string; secrets?: string[] } = {}): Promise<string> {
   const root = options.root ?? story.events[0]?.run ?? ''

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
+import { cleanEnvironment, cowait, descendants, gone, Invocation, program, TestProject, type Ended } from './cowait.ts'
 
 let project: TestProject
 
@@ -44,7 +45,7 @@ describe('the result', () => {
       exitCode: 1,
       error: { name: 'RangeError', message: 'boom 7' },
       children: [{ task: 'outcomes:failing', status: 'failed', input: { n: 7 }, children: [] }],
-      workers: { started: 2, left: [] },
+      workers: { started: 2, left: [], kept: [] },
     })
   })
 
@@ -134,6 +135,7 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['a file with types only', ['only-types'], 'only-types has no task'],
     ['a syntax error', ['syntax-error'], 'syntax-error.ts:'],
     ['a throwing import', ['throws'], 'not today'],
+    ['where an import throws', ['throws'], 'throws.ts:'],
     ['a task that is called while its module loads', ['fork-bomb'], 'isMain'],
     ['a malformed input', ['single', '-i', '=7'], 'a key is missing'],
     ['an input that is not JSON', ['single', '-i', 'a:={'], 'not JSON'],
@@ -145,7 +147,8 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['a missing required input', ['resize'], '-i file=<string>'],
     ['an input that the schema refuses', ['resize', '-i', 'file=a', '-i', 'width=-1'], 'width'],
     ['an unknown option', ['single', '--concurency', '2'], '--concurrency'],
-    ['an unknown engine', ['single', '--engine', 'proces'], 'process'],
+    ['an unknown engine', ['single', '--engine', 'proces'], 'Did you mean "process"?'],
+    ['a folder that is not there', ['single', '--cwd', 'gone'], '--cwd gone: there is no such folder'],
     ['an unknown cluster', ['single', '--cluster', 'prod'], 'prod'],
     ['a malformed time-out', ['single', '--timeout', 'soon'], 'soon'],
     ['a malformed variable', ['single', '-e', '=1'], 'a name is missing'],
@@ -168,6 +171,14 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     const { code, stderr } = await cowait(['rnu'], { cwd: project.root })
     expect(code).toBe(2)
     expect(stderr).toContain('Did you mean run?')
+    expect(await cowait(['help', 'rnu'], { cwd: project.root })).toEqual({ code, stdout: '', stderr })
+  })
+
+  test('a file of variables that is not there, which Node 20 would look for itself', () => {
+    const options = { cwd: project.root, env: cleanEnvironment(), encoding: 'utf8' } as const
+    const { status, stderr } = spawnSync(program, ['run', 'single', '--engine', 'process', '--env-file', 'gone.env'], options)
+    expect(stderr).toBe('error --env-file gone.env: cannot be read (ENOENT)\n')
+    expect(status).toBe(2)
   })
 
   test('a second supervisor inside of a task', async () => {

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -83,6 +83,30 @@ describe('what the machine lacks ends with one message, how to mend it, and no s
     const message = ended.then(([[code], stdout, stderr]) => ({ code: code as number | null, stdout, stderr }))
     await expectMessage(message, 2, ['cowait needs Node ^20.19.0 || >=22.12.0', 'this is 18.'])
   })
+})
+
+test('a Docker engine that hangs is given up early, and what else there is is told', async () => {
+  const held: Socket[] = []
+  const hanging = createServer((socket) => held.push(socket))
+  await once(hanging.listen(join(project.root, 'hanging.sock')), 'listening')
+  const at = (...args: string[]): Promise<Ended> => cowait(args, { cwd: project.root, env: dockerAt('unix://HERE/hanging.sock') })
+  const late = 'docker did not answer within'
+  try {
+    const [ps, prune, kill, rm] = await Promise.all([
+      at('ps'),
+      at('prune', '--wait', '1s', '--json'),
+      at('kill', 'gone-1'),
+      at('rm', 'gone-1'),
+    ])
+    expect(ps).toMatchObject({ code: 0, stderr: expect.stringContaining(`${late} 5s`) as string })
+    expect(prune).toMatchObject({ code: 3, stderr: expect.stringContaining(`${late} 1s`) as string })
+    expect(JSON.parse(prune.stdout)).toEqual({ process: expect.any(Number) as number })
+    for (const ended of [kill, rm])
+      expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('so it may be there') as string })
+  } finally {
+    for (const socket of held) socket.destroy()
+    await new Promise((resolve) => hanging.close(resolve))
+  }
 })
 
 test.runIf(canObey)('a project that may not be written runs all the same, without a record', async () => {

@@ -55,7 +55,7 @@ function upTo(story: Story, matches: (event: RunEvent) => boolean): RunEvent[] {
   return story.events.slice(0, story.events.findIndex(matches) + 1)
 }
 
-const done: Outcome = { run: 'parallel-k3f9aaaa', status: 'done', output: [1], exitCode: 0, durationMs: 2345, left: [] }
+const done: Outcome = { run: 'parallel-k3f9aaaa', status: 'done', output: [1], exitCode: 0, durationMs: 2345, left: [], kept: [] }
 
 describe.each([40, 80, 300])('at %i columns', (columns) => {
   test('the running tree stays as recorded', async () => {
@@ -69,7 +69,7 @@ describe.each([40, 80, 300])('at %i columns', (columns) => {
     const stage = new Stage({ columns })
     await stage.play(failingStory().events)
     await stage.frame()
-    await stage.view.end({ run: 'main-aaaa1111', status: 'failed', error: boom, exitCode: 1, durationMs: 2345, left: [] })
+    await stage.view.end({ run: 'main-aaaa1111', status: 'failed', error: boom, exitCode: 1, durationMs: 2345, left: [], kept: [] })
     await expect(await stage.terminal.text()).toMatchFileSnapshot(`golden/tree-failed.${columns}.txt`)
   })
 })

@@ -120,9 +120,14 @@ function contextOf(stdout: Screen, stderr: Screen): ViewContext {
 }
 
 function done(run: string, output: unknown): Outcome {
-  return { run, status: 'done', output, exitCode: 0, durationMs: 2345, left: [] }
+  return { run, status: 'done', output, exitCode: 0, durationMs: 2345, left: [], kept: [] }
 }
 
 function failed(run: string, error: Outcome['error'] & {}, exitCode: number): Outcome {
-  return { run, status: 'failed', error, exitCode, durationMs: 2345, left: [] }
+  return { run, status: 'failed', error, exitCode, durationMs: 2345, left: [], kept: [] }
 }
+
+test('the last line counts what was kept on purpose apart from what is left', async () => {
+  const { stderr } = await show(PlainView, failingStory(), { ...failed('main-aaaa1111', boom, 1), kept: ['sleep-x7k2bbbb'] })
+  expect(stderr).toMatch(/failed after 2\.3 s · \d workers, 0 left, 1 kept\n$/)
+})

@@ -52,7 +52,7 @@ function start(tree: CompiledTree, module: string, runArgs: readonly string[], i
     return undefined
   }
   io.stderr.write(`${io.stderr.colours.dim(`--- ${new Date().toLocaleTimeString()} ${module}`)}\n`)
-  return spawn(process.execPath, [process.argv[1] ?? '', 'run', ...runArgs], { cwd: io.cwd, stdio: 'inherit' })
+  return spawn(process.execPath, ['--', process.argv[1] ?? '', 'run', ...runArgs], { cwd: io.cwd, stdio: 'inherit' })
 }
 
 /** Cancels a run and waits until nothing of it is left. */

@@ -8,7 +8,7 @@ import { chooseTarget } from '../../project/choose-target.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { problemText } from '../../project/problem.ts'
 import { findLiving } from '../control/living-runs.ts'
-import { within } from '../control/workers.ts'
+import { inTime } from '../control/in-time.ts'
 import { exitCodes } from '../exit-code.ts'
 import { count } from '../format.ts'
 import type { Io } from '../io.ts'
@@ -112,7 +112,7 @@ async function code(project: Project): Promise<Finding> {
 async function docker(project: Project | undefined): Promise<Finding> {
   const { engine, settings } = project ? chooseTarget(project, undefined) : { engine: undefined, settings: {} }
   try {
-    const containers = await within(countWorkers('docker', settings))
+    const containers = await inTime(countWorkers('docker', settings), 'docker')
     return { about: 'docker', state: 'ok', text: `answers; ${count(containers, 'container')} of cowait` }
   } catch (error) {
     const hint = error instanceof EngineError && error.hint ? `\n${error.hint}` : ''
@@ -131,7 +131,7 @@ async function kubernetes(project: Project | undefined, env: NodeJS.ProcessEnv):
   if (!isMeant && !env['KUBECONFIG'] && !existsSync(join(homedir(), '.kube/config')))
     return { about, state: 'ok', text: 'not set up (there is no kubeconfig)' }
   try {
-    const pods = await within(countWorkers('kubernetes', isMeant ? settings : {}))
+    const pods = await inTime(countWorkers('kubernetes', isMeant ? settings : {}), 'kubernetes')
     return { about, state: 'ok', text: `answers; ${count(pods, 'pod')} of cowait` }
   } catch (error) {
     const hint = error instanceof EngineError && error.hint ? `\n${error.hint}` : ''

@@ -1,6 +1,6 @@
 import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
-import { findWorkers, removeWorker, workersNamed, type KnownWorker } from '../control/workers.ts'
+import { findWorkers, removeWorker, silentText, workersNamed, type Found, type KnownWorker } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -12,8 +12,8 @@ export async function kill(
 ): Promise<number> {
   await using living = await findLiving()
   const found = ids.map((id) => ({ id, run: findLivingRun(id, living.runs) }))
-  const workers = found.every(({ run }) => run) ? [] : await findWorkers(io)
-  const chosen = found.map(({ id, run }) => run ?? { id, workers: abandonedOnes(id, workers) })
+  const others: Found = found.every(({ run }) => run) ? { workers: [], silent: [] } : await findWorkers(io)
+  const chosen = found.map(({ id, run }) => run ?? { id, workers: abandonedOnes(id, others) })
   const killed = await Promise.all(
     chosen.map(async (one) => {
       if ('client' in one) await cancelLiving(one, now ?? false)
@@ -26,10 +26,10 @@ export async function kill(
   return exitCodes.done
 }
 
-function abandonedOnes(wanted: string, workers: readonly KnownWorker[]): KnownWorker[] {
+function abandonedOnes(wanted: string, { workers, silent }: Found): KnownWorker[] {
   const found = workersNamed(wanted, workers)
   const [first] = found
-  if (!first) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.`)
+  if (!first) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.${silentText(silent)}`)
   if (first.kept) throw new UsageError(`${first.name} has ended and was kept. Remove it with cowait rm ${first.name}`)
   if (found.every(({ abandoned }) => abandoned)) return found
   throw new UsageError(`The supervisor of ${first.name} does not answer here. If it is gone for good: cowait rm --force ${first.name}`)

@@ -29,6 +29,7 @@ export async function list(flags: ListFlags, io: Io): Promise<number> {
   } else {
     stdout.write(columnsText(tasks.map(({ task, input, description = '' }) => [task, input ? shapeText(input, input) : '', description])))
   }
-  for (const { source, problem } of modules) if (problem) stderr.write(`${stderr.colours.yellow('not loaded')} ${source}: ${problem}\n`)
+  for (const { source, problem } of modules)
+    if (problem) stderr.write(`${stderr.colours.yellow('problem')} ${problem.includes(source) ? problem : `${source}: ${problem}`}\n`)
   return exitCodes.done
 }

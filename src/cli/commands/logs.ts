@@ -25,16 +25,22 @@ export async function logs(wanted: string, flags: LogFlags, io: Io): Promise<num
   const reader = new RecordReader(file)
   const shown = new Set([run])
   const print = printer(flags, io)
+  let lines = 0
   try {
     for (;;) {
       let isOver = false
       for (const line of reader.read()) {
         if (line.type === 'result') isOver = true
         else if (line.type === 'created' && line.parent !== null && shown.has(line.parent)) shown.add(line.run)
-        else if (line.type === 'log' && shown.has(line.run)) print(line)
-        else if (line.type === 'settled' && line.run === run) isOver = true
+        else if (line.type === 'log' && shown.has(line.run)) {
+          lines++
+          print(line)
+        } else if (line.type === 'settled' && line.run === run) isOver = true
       }
-      if (isOver || !flags.follow || io.stop.first) return exitCodes.done
+      if (isOver || !flags.follow || io.stop.first) {
+        if (lines === 0) io.stderr.write(`${run} has printed nothing\n`)
+        return exitCodes.done
+      }
       await delay(POLL_MS)
     }
   } finally {

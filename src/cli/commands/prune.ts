@@ -1,4 +1,6 @@
+import { parseDuration } from '../../core/duration.ts'
 import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
+import { ANSWER_MS, LateError } from '../control/in-time.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -8,30 +10,43 @@ const WORDS: Readonly<Record<string, readonly [one: string, more: string]>> = {
   kubernetes: ['pod', 'pods'],
 }
 
+/** An engine that has just answered may have much to remove. */
+const SWEEP_MS = 60_000
+
 interface PruneFlags {
   readonly kept?: boolean
+  readonly wait?: string
   readonly json?: boolean
 }
 
-/** Removes what supervisors that are gone left behind, on every engine that answers; never what belongs to a living one. */
-export async function prune({ kept, json }: PruneFlags, io: Io): Promise<number> {
+/**
+ * Removes what supervisors that are gone left behind, on every engine that answers; never what belongs to a living one. Answers 3 where
+ * an engine said nothing in time.
+ */
+export async function prune({ kept = false, wait, json }: PruneFlags, io: Io): Promise<number> {
+  const answerMs = wait === undefined ? ANSWER_MS : parseDuration(wait, 'cowait prune: --wait')
+  const targets = await engineTargets(io, { everywhere: true })
+  const answers = await Promise.all(targets.map(async (target) => ({ target, answer: await sweep(target, kept, answerMs) })))
   const swept: Record<string, number> = {}
-  for (const target of await engineTargets(io, { everywhere: true })) {
-    const workers = await sweep(target, kept ?? false)
-    if (workers !== undefined) swept[target.name] = (swept[target.name] ?? 0) + workers
+  for (const { target, answer } of answers) {
+    if (typeof answer === 'number') swept[target.name] = (swept[target.name] ?? 0) + answer
+    else if (answer) io.stderr.write(`${answer.message}; nothing was removed there\n`)
   }
   if (json) io.stdout.write(`${JSON.stringify(swept)}\n`)
   else {
     const parts = Object.entries(swept).map(([engine, workers]) => `${workers} ${WORDS[engine]?.[workers === 1 ? 0 : 1] ?? 'workers'}`)
     io.stderr.write(`removed ${parts.join(', ')}\n`)
   }
-  return exitCodes.done
+  return answers.some(({ answer }) => answer instanceof Error) ? exitCodes.lost : exitCodes.done
 }
 
-async function sweep(target: EngineTarget, kept: boolean): Promise<number | undefined> {
+/** How many workers went. Nothing where there is no such engine. */
+async function sweep(target: EngineTarget, kept: boolean, answerMs: number): Promise<number | LateError | undefined> {
   try {
-    return await withEngine(target, (engine) => engine.sweep({ kept }))
+    await withEngine(target, (engine) => engine.list({}), { limitMs: answerMs })
+    return await withEngine(target, (engine) => engine.sweep({ kept }), { limitMs: Math.max(answerMs, SWEEP_MS) })
   } catch (error) {
+    if (error instanceof LateError) return error
     if (target.name === 'process') throw error
     return undefined
   }

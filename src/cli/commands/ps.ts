@@ -15,11 +15,12 @@ const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
  */
 export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
   await using living = await findLiving()
-  const workers = await findWorkers(io, { usage: true })
+  const { workers, silent } = await findWorkers(io, { usage: true })
   const byRun = new Map(workers.map((worker) => [worker.name, worker]))
   const alive = new Set(living.runs.map(({ id }) => id))
   const others = workers.filter((worker) => !alive.has(worker.name) && (worker.kept || worker.abandoned))
-  const { stdout } = io
+  const { stdout, stderr } = io
+  for (const text of silent) stderr.write(`${text}; what it alone knows of is not shown\n`)
   if (json) {
     const runs = living.runs.map(({ client: _, ...run }) => ({ ...run, ...byRun.get(run.id)?.usage }))
     const left = others.map(({ id, name, target, createdAt, usage, kept }) => ({
@@ -45,7 +46,7 @@ export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise
       '',
     ]),
   ]
-  if (rows.length === 0) io.stderr.write('no run is alive\n')
+  if (rows.length === 0) stderr.write('no run is alive\n')
   else stdout.write(columnsText([HEAD, ...rows]))
   return exitCodes.done
 }

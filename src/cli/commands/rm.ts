@@ -1,6 +1,6 @@
 import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
-import { findWorkers, removeWorker, workersNamed } from '../control/workers.ts'
+import { findWorkers, removeWorker, silentText, workersNamed } from '../control/workers.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -12,14 +12,14 @@ interface RmFlags {
 /** Removes what is left of runs: workers that were kept, or whose supervisor is gone. What is alive goes only by force. */
 export async function rm(ids: readonly string[], { force, json }: RmFlags, io: Io): Promise<number> {
   await using living = await findLiving()
-  const workers = await findWorkers(io)
+  const { workers, silent } = await findWorkers(io)
   const removals = ids.map((wanted) => {
     const run = findLivingRun(wanted, living.runs)
     if (run && !force) throw new UsageError(`${run.id} is alive. End it with cowait kill ${run.id}, or remove it with --force.`)
     if (run) return { name: run.id, remove: () => cancelLiving(run, true) }
     const found = workersNamed(wanted, workers)
     const [first] = found
-    if (!first) throw new UsageError(`Nothing is left of a run called ${wanted}; cowait ps shows what there is.`)
+    if (!first) throw new UsageError(`Nothing is left of a run called ${wanted}; cowait ps shows what there is.${silentText(silent)}`)
     if (!force && !found.every(({ kept, abandoned }) => kept || abandoned))
       throw new UsageError(`${first.name} may belong to a supervisor that does not answer here. If it is gone for good, use --force.`)
     return { name: first.name, remove: () => Promise.all(found.map((worker) => removeWorker(worker, 0))) }

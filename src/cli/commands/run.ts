@@ -9,7 +9,7 @@ import { compileProject, type CompiledTree } from '../../project/compile-project
 import { definitionOptions } from '../../project/definition-options.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
-import { chooseEngine } from '../choose-engine.ts'
+import { checkEngineName, chooseEngine } from '../choose-engine.ts'
 import { chooseTask } from '../choose-task.ts'
 import { EarlySupervisor } from '../early-supervisor.ts'
 import { executeRun, type RunPlan } from '../execute-run.ts'
@@ -40,6 +40,8 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const target = chooseTarget(project, flags.cluster)
   const concurrency = flags.concurrency === undefined ? target.concurrency : wholeNumber('--concurrency', flags.concurrency, 1)
   const asked = [flags.engine, io.env['COWAIT_ENGINE'], target.engine].find(Boolean)
+  if (flags.engine) checkEngineName(flags.engine, '--engine')
+  else if (asked !== undefined && asked === io.env['COWAIT_ENGINE']) checkEngineName(asked, 'COWAIT_ENGINE')
   const compiling = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
   let compiled: Promise<CompiledTree> | undefined
   const supervise = async (name: string, settings: ChosenTarget['settings'], early = false): Promise<LocalSupervisor> =>

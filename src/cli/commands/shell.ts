@@ -2,7 +2,7 @@ import { UsageError } from '../../core/errors.ts'
 import type { ExecSession } from '../../core/engine.ts'
 import { findLiving, findLivingRun } from '../control/living-runs.ts'
 import { withEngine } from '../control/engine-targets.ts'
-import { findWorkers, workersNamed, type KnownWorker } from '../control/workers.ts'
+import { findWorkers, silentText, workersNamed, type KnownWorker } from '../control/workers.ts'
 import { exitCodeOfSignal, exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 import { processShell } from '../process-shell.ts'
@@ -34,14 +34,14 @@ export async function shell(wanted: string, command: readonly string[], io: Io):
 async function findWorker(wanted: string, io: Io): Promise<KnownWorker> {
   await using living = await findLiving()
   const run = wanted === 'latest' && living.runs.length === 0 ? undefined : findLivingRun(wanted, living.runs)
-  const workers = await findWorkers(io)
+  const { workers, silent } = await findWorkers(io)
   const kept = workers.filter((worker) => worker.kept).toSorted((a, b) => b.createdAt - a.createdAt)
   const found = wanted === 'latest' && !run ? kept.slice(0, 1) : workersNamed(run?.id ?? wanted, workers)
   const [worker] = found.toSorted((a, b) => b.createdAt - a.createdAt)
   if (worker) return worker
-  if (run) throw new UsageError(`${run.id} is ${run.status} and has no worker yet.`)
+  if (run && silent.length === 0) throw new UsageError(`${run.id} is ${run.status} and has no worker yet.`)
   throw new UsageError(
-    `No worker of a run called ${wanted} is there; cowait ps shows what is. A run with --keep-failed keeps its failed one.`,
+    `No worker of a run called ${wanted} is there; cowait ps shows what is. A run with --keep-failed keeps its failed one.${silentText(silent)}`,
   )
 }
 

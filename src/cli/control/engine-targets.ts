@@ -7,6 +7,7 @@ import { chooseTarget } from '../../project/choose-target.ts'
 import { mayHaveDocker } from '../choose-engine.ts'
 import type { Io } from '../io.ts'
 import { openProject } from '../open-project.ts'
+import { inTime } from './in-time.ts'
 
 /** An engine with its settings: where workers may be. */
 export interface EngineTarget {
@@ -26,18 +27,34 @@ export async function engineTargets(io: Io, { everywhere = false }: { readonly e
   return [...known.values()]
 }
 
-/** Opens an engine for as long as `use` takes; as the given owner, who alone may remove what is not abandoned. */
-export async function withEngine<T>({ name, settings }: EngineTarget, use: (engine: Engine) => Promise<T>, owner?: string): Promise<T> {
+interface EngineUse {
+  /** Who uses it: the owner of a worker alone may remove what is not abandoned. */
+  readonly owner?: string
+  /** How long all of it may take; then it rejects with a `LateError`. */
+  readonly limitMs?: number
+}
+
+/** Opens an engine for as long as `use` takes. */
+export async function withEngine<T>(
+  { name, settings }: EngineTarget,
+  use: (engine: Engine) => Promise<T>,
+  { owner, limitMs }: EngineUse = {},
+): Promise<T> {
   const own = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(own)
-  try {
-    const engine = await openEngine(name, { owner: owner ?? own, directory, settings })
+  const late = new AbortController()
+  const used = async (): Promise<T> => {
+    const engine = await openEngine(name, { owner: owner ?? own, directory, settings, signal: late.signal })
     try {
       return await use(engine)
     } finally {
       await engine.close()
     }
+  }
+  try {
+    return await (limitMs === undefined ? used() : inTime(used(), name, limitMs))
   } finally {
+    late.abort()
     await rm(directory, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,8 @@
-import type { WorkerInfo, WorkerUsage } from '../../core/engine.ts'
+import type { Engine, WorkerInfo, WorkerUsage } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
 import type { Io } from '../io.ts'
 import { engineTargets, withEngine, type EngineTarget } from './engine-targets.ts'
+import { ANSWER_MS, LateError } from './in-time.ts'
 
 /** A worker as its engine knows it, whoever started it. */
 export interface KnownWorker extends WorkerInfo {
@@ -9,23 +10,39 @@ export interface KnownWorker extends WorkerInfo {
   readonly usage?: WorkerUsage
 }
 
-const ANSWER_MS = 5_000
+/** What the engines said. */
+export interface Found {
+  readonly workers: readonly KnownWorker[]
+  /** Engines that are there and said nothing in time, as texts for people. */
+  readonly silent: readonly string[]
+}
 
 /** The workers of all engines that answer; with what they use where the engine knows and it was asked for. */
-export async function findWorkers(io: Io, { usage = false }: { readonly usage?: boolean } = {}): Promise<KnownWorker[]> {
-  const found = await Promise.all((await engineTargets(io)).map((target) => within(workersOf(target, usage)).catch(() => [])))
-  return found.flat()
+export async function findWorkers(io: Io, { usage = false }: { readonly usage?: boolean } = {}): Promise<Found> {
+  const answers = await Promise.allSettled((await engineTargets(io)).map((target) => workersOf(target, usage)))
+  return {
+    workers: answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])),
+    silent: answers.flatMap((answer) =>
+      answer.status === 'rejected' && answer.reason instanceof LateError ? [answer.reason.message] : [],
+    ),
+  }
 }
 
 async function workersOf(target: EngineTarget, wantsUsage: boolean): Promise<KnownWorker[]> {
-  return await withEngine(target, async (engine) => {
+  const workersWithUsage = async (engine: Engine): Promise<KnownWorker[]> => {
     const workers = await engine.list({})
     const used = wantsUsage && workers.length > 0 ? await engine.usage?.(workers.map(({ id }) => id)) : undefined
     return workers.map((worker) => {
       const usage = used?.get(worker.id)
       return { ...worker, target, ...(usage && { usage }) }
     })
-  })
+  }
+  return await withEngine(target, workersWithUsage, { limitMs: ANSWER_MS })
+}
+
+/** What nobody could tell, for the end of a message that something is not there. */
+export function silentText(silent: readonly string[]): string {
+  return silent.map((text) => `\n${text}, so it may be there.`).join('')
 }
 
 /** The workers of the one run that an exact id or a prefix means; none when there is no such run. */
@@ -39,18 +56,5 @@ export function workersNamed(wanted: string, workers: readonly KnownWorker[]): K
 }
 
 export async function removeWorker({ id, owner, target }: KnownWorker, graceMs: number): Promise<void> {
-  await withEngine(target, (engine) => engine.remove(id, graceMs), owner)
-}
-
-/** Rejects where an engine takes too long to answer: it may be hanging. */
-export async function within<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS / 1_000} s: it may be hanging`)), ANSWER_MS)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
+  await withEngine(target, (engine) => engine.remove(id, graceMs), { owner })
 }

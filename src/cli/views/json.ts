@@ -36,7 +36,7 @@ export class JsonView implements View {
       ...(outcome.error && { error: outcome.error }),
       exitCode: outcome.exitCode,
       durationMs: outcome.durationMs,
-      workers: { started: this.#board.workers, left: outcome.left },
+      workers: { started: this.#board.workers, left: outcome.left, kept: outcome.kept },
     }
     const { stdout } = this.#context
     stdout.write(`${stdout.isTerminal ? JSON.stringify(record, null, 2) : JSON.stringify(record)}\n`)

@@ -24,6 +24,8 @@ interface ResultLine {
   readonly durationMs: number
   /** Workers that could not be made gone. */
   readonly left: readonly string[]
+  /** Runs whose workers were kept on purpose. */
+  readonly kept: readonly string[]
 }
 
 /**
@@ -65,7 +67,7 @@ export class NdjsonView implements View {
   }
 
   end(outcome: Outcome): Promise<void> {
-    const { run = null, status, output, error, exitCode, durationMs, left } = outcome
+    const { run = null, status, output, error, exitCode, durationMs, left, kept } = outcome
     const result: ResultLine = {
       type: 'result',
       run,
@@ -75,6 +77,7 @@ export class NdjsonView implements View {
       exitCode,
       durationMs,
       left,
+      kept,
     }
     this.#context.stdout.write(`${JSON.stringify(result)}\n`)
     return Promise.resolve()

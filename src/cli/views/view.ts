@@ -29,6 +29,8 @@ export interface Outcome {
   readonly durationMs: number
   /** Workers that could not be made gone. */
   readonly left: readonly string[]
+  /** Runs whose workers were kept on purpose: `--keep-failed`. */
+  readonly kept: readonly string[]
 }
 
 /** What a view writes to and what it may assume of it. */

@@ -62,9 +62,9 @@ export const lost = task(async () => {
     const ids = [keptOf(await run('ending:late')), keptOf(await run('ending:lost'))]
     expect((await run('single')).stderr).not.toContain('looks inside')
     expect(await at('shell', ids[1] ?? '', 'cat', '/tmp/evidence')).toMatchObject({ code: 0, stdout: 'written' })
-    expect((await at('prune')).code).toBe(0)
+    expect((await at('prune', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await listed(id)).toMatchObject([{ status: 'kept' }])
-    expect((await at('prune', '--kept')).code).toBe(0)
+    expect((await at('prune', '--kept', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await listed(id)).toEqual([])
     await nothingLeft()
   })
@@ -96,6 +96,6 @@ export const lost = task(async () => {
     await invocation.ended
     await until('nothing is left', async () => (await ownedBy()).length === 0, 60_000)
     // The private folder of the one that was killed.
-    expect((await at('prune')).code).toBe(0)
+    expect((await at('prune', '--wait', '1m')).code).toBe(0)
   })
 })
