@@ -41,6 +41,8 @@ const silenceMs = 15_000
 const terminateMs = 2000
 /** For the worker's last prints to come through when it has ended; a subprocess may hold the pipe open. */
 const drainMs = 200
+/** For the last words to be heard when the cluster takes the pod away, or nobody may be there. */
+const lastWordsMs = 300
 /** For the supervisor to say that a failed worker's pod is to stay. */
 const keepMs = 10_000
 const pieceBytes = 64 << 10
@@ -55,6 +57,8 @@ let hasExited = false
 let isKept = false
 let leaving: NodeJS.Timeout | undefined
 let current: Socket | undefined
+let hurry: () => void = () => {}
+const isHurried = new Promise<void>((resolve) => (hurry = resolve)).then(() => pause(lastWordsMs))
 const early: (Buffer | undefined)[] = []
 
 const session = new Session({
@@ -71,7 +75,12 @@ const session = new Session({
 launched.server.removeAllListeners('connection')
 launched.server.on('connection', greet)
 serve(launched.socket, launched.rest)
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => endWorker('SIGTERM', terminateMs))
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    hurry()
+    endWorker('SIGTERM', terminateMs)
+  })
+}
 unpacking.onRoom = () => void current?.resume()
 unpacking.done.then(start, fault)
 
@@ -125,6 +134,7 @@ function waitForSupervisor(): void {
     if (hasExited && isKept) return
     if (hasExited || !worker) process.exit(1)
     process.stderr.write('the supervisor is gone: this worker ends\n')
+    hurry()
     worker.channelDown.end()
     setTimeout(() => endWorker('SIGKILL', 0), setup?.orphanGraceMs ?? 0)
   }, reconnectMs)
@@ -220,8 +230,8 @@ async function leave(exit: PodExit): Promise<void> {
   hasExited = true
   session.send(up.channelEnd, Buffer.alloc(0))
   session.send(up.exit, Buffer.from(JSON.stringify(exit)))
-  await session.confirmed()
-  if (setup?.keep) await pause(keepMs)
+  await Promise.race([session.confirmed(), isHurried])
+  if (setup?.keep) await Promise.race([pause(keepMs), isHurried])
   if (!isKept) process.exit(exit.code ?? 128 + (constants.signals[exit.signal as NodeJS.Signals] ?? 0))
 }
 
