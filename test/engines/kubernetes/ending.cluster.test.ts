@@ -14,7 +14,7 @@ const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 /**
  * What is ours: the Job's deadline is never further off than the lease and the second that it is rounded up by, and the pods have ended
  * by themselves by then. The rest is the cluster's: its controllers see that the deadline has passed, remove the Job, then its pods, and
- * the node confirms each. In 20 trials (busy, stubborn, a tree of four) on two cores with a load of 12 all was gone after 8.5 to 11 s.
+ * the node confirms each. In 20 trials (busy, stubborn, a tree of four) on two cores with a load of 12 all was gone after 7.6 to 10.8 s.
  */
 const leaseMs = 9000
 /** 15 s on a machine that has time; here it may have none. */

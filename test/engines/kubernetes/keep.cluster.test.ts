@@ -42,7 +42,7 @@ export const lost = task(async () => {
   test('keeps the pod of the run that failed, to look into and to remove, and no other', async () => {
     const ended = await run('outcomes:outer')
     expect(ended.code).toBe(1)
-    expect(ended.stderr).toMatch(/2 pods, 0 left\n$/)
+    expect(ended.stderr).toMatch(/2 pods, 0 left, 1 kept\n$/)
     expect(ended.stderr.match(/looks inside/g)).toHaveLength(1)
     const id = keptOf(ended)
     // Its supervisor is gone, and all that was its.
