@@ -1,5 +1,5 @@
 import type { ErrorSummary } from '../core/events.ts'
-import type { RunBoard } from './run-board.ts'
+import type { RunBoard, RunEntry } from './run-board.ts'
 import { safeText } from './safe-text.ts'
 import type { Outcome, ViewContext } from './views/view.ts'
 
@@ -16,7 +16,7 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
   if (!error || outcome.status === 'cancelled') return ''
   const { colours, hasColours } = context.stderr
   const lines = [colours.red(`${board.get(outcome.run ?? '')?.name ?? 'cowait'} failed`)]
-  const failed = error.path?.at(-1)?.id ?? outcome.run
+  const failed = deepestFailed(board.get(error.path?.at(-1)?.id ?? outcome.run ?? ''))?.id ?? outcome.run
   for (const line of errorLines(error, context.debug)) lines.push(`  ${safeText(line, hasColours)}`)
   if (error.lastLines && error.lastLines.length > 0) {
     lines.push('', `last lines of ${failed ?? 'the worker'}:`)
@@ -26,6 +26,12 @@ export function failureText(outcome: Outcome, board: RunBoard, context: ViewCont
   const again = entry && context.again?.(entry)
   if (again) lines.push('', `run it again: ${colours.bold(again)}`)
   return `\n${lines.join('\n')}\n\n`
+}
+
+/** The run that a failure began with. The path ends at a run whose function threw; what it threw may be the end of a run of its own. */
+function deepestFailed(run: RunEntry | undefined): RunEntry | undefined {
+  const child = run?.children.find(({ status, error }) => status === 'failed' && error?.message === run.error?.message)
+  return child ? deepestFailed(child) : run
 }
 
 /** The joined stack where there is one, else the message; then where each run of the path awaited the next, up to the root. */
@@ -57,5 +63,5 @@ function hasStack(error: ErrorSummary): boolean {
 }
 
 function stackLines(stack: string, head: string): string[] {
-  return (stack.startsWith(head.split('\n', 1)[0] ?? head) ? stack : `${head}\n${stack}`).split('\n')
+  return (stack.startsWith(head.split('\n', 1)[0] ?? head) ? stack : `${head}\n${stack}`).trimEnd().split('\n')
 }

@@ -34,7 +34,7 @@ export function beginCall(
   const scope = currentScope() ?? rootScope()
   if (scope.loading) throw stillLoading()
   const name = nameOf(definition.place)
-  const callStack = captureFrames(below)
+  const callStack = captureFrames(below) || scope.frames
   let request: CallRequest = {
     id: createRunId(definition.options.name ?? name),
     task: locate(definition.place),

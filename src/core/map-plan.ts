@@ -1,4 +1,4 @@
-import { atCallerLine } from './caller-line.ts'
+import { atCallerLine, captureFrames } from './caller-line.ts'
 import { UsageError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
 import type { PoolPlan } from './pool.ts'
@@ -28,7 +28,8 @@ export function planMap(
   const { concurrency = defaultConcurrency } = options
   const fault = faultOf(below.name, work, items, { ...options, concurrency })
   if (fault) throw atCallerLine(fault, below)
-  return { call: callOf(work as (item: unknown, index: number) => unknown, options), items: items as Items<unknown>, concurrency }
+  const call = callOf(work as (item: unknown, index: number) => unknown, options)
+  return { call, items: items as Items<unknown>, concurrency, frames: captureFrames(below) }
 }
 
 function callOf(work: (item: unknown, index: number) => unknown, { options }: MapOptions): (item: unknown, index: number) => unknown {

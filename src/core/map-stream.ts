@@ -41,7 +41,7 @@ export function streamPlan<V, R>(plan: PoolPlan<V, R>, signal: AbortSignal | und
 }
 
 async function* stream<V, R>(plan: PoolPlan<V, R>, signal: AbortSignal | undefined, around: Scope): AsyncGenerator<Finished<V, R>, void> {
-  const inner = openScope(around)
+  const inner = openScope(around, plan.frames)
   const stopFollowing = signal && inner.scope.follow(signal)
   const pool = new Pool(plan, inner)
   try {

@@ -13,7 +13,7 @@ export interface InnerScope {
 }
 
 /** Opens a scope that a failure which nobody looks at ends at once. */
-export function openScope(around: Scope = currentScope() ?? rootScope()): InnerScope {
+export function openScope(around: Scope = currentScope() ?? rootScope(), frames?: string): InnerScope {
   let reject!: (error: Error) => void
   const failed = new Promise<never>((_, rejectFailed) => (reject = rejectFailed))
   failed.catch(() => undefined)
@@ -21,7 +21,7 @@ export function openScope(around: Scope = currentScope() ?? rootScope()): InnerS
     reject(error)
     scope.cancel(error)
   }
-  const scope = around.open({ onFailure: fail })
+  const scope = around.open({ onFailure: fail, ...(frames !== undefined && { frames }) })
   return { around, scope, failed, fail }
 }
 

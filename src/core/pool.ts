@@ -7,6 +7,8 @@ export interface PoolPlan<V, R> {
   readonly call: (item: V, index: number) => R
   readonly items: Iterable<V> | AsyncIterable<V>
   readonly concurrency: number
+  /** The user's frames that asked for it. */
+  readonly frames: string
 }
 
 export interface Finished<V, R> {

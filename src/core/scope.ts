@@ -39,6 +39,8 @@ export interface ScopeOptions {
   readonly shield?: boolean
   /** The scope of a module that is still loading: a call in it would start itself again and again. */
   readonly loading?: boolean
+  /** The user's frames that calls without any of their own belong to: where `map` was called. */
+  readonly frames?: string
   /** Below the options of each call. */
   readonly defaults?: TaskOptions | undefined
   /** Hears of each failure that nobody looked at, as soon as it is certain that nobody is about to. */
@@ -55,6 +57,7 @@ export class Scope {
   readonly shield: boolean
   readonly loading: boolean
   readonly defaults: TaskOptions | undefined
+  readonly frames: string
   readonly #options: ScopeOptions
   readonly #controller = new AbortController()
   readonly #runs = new Set<OwnedRun>()
@@ -73,6 +76,7 @@ export class Scope {
     this.shield = (options.shield ?? false) || (parent?.shield ?? false)
     this.loading = options.loading ?? parent?.loading ?? false
     this.defaults = options.defaults ?? parent?.defaults
+    this.frames = options.frames ?? ''
     this.#stopFollowing = parent && !options.shield ? this.follow(parent.signal) : () => undefined
   }
 

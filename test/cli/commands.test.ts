@@ -16,6 +16,26 @@ afterAll(() => project[Symbol.dispose]())
 const withoutDocker = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
 const alone = (...args: string[]): Promise<Ended> => cowait(args, { cwd: project.root, env: withoutDocker })
 
+const listed = async (): Promise<{ id: string; status: string }[]> =>
+  JSON.parse((await alone('ps', '--json')).stdout) as { id: string; status: string }[]
+
+/** A worker that stands still, of a supervisor that is gone with its guard. */
+async function abandonOne(): Promise<{ id: string; worker: number }> {
+  const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=0'], { cwd: project.root })
+  await invocation.shows('| ready')
+  const [, label = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
+  const { id = '' } = (await listed()).find((one) => one.id.startsWith(label)) ?? {}
+  const pid = invocation.child.pid ?? 0
+  const pids = descendants(pid)
+  const workers = pids.filter(isWorker)
+  // What stands still does not see that nobody is there any more.
+  for (const one of [...workers, pid]) process.kill(one, 'SIGSTOP')
+  for (const one of [...pids.filter((each) => !workers.includes(each)), pid]) process.kill(one, 'SIGKILL')
+  await invocation.ended
+  expect(workers).toHaveLength(1)
+  return { id, worker: workers[0] ?? 0 }
+}
+
 function isWorker(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').includes('COWAIT_WORKER=')
@@ -166,27 +186,23 @@ describe('a run that is alive', () => {
 
   test.runIf(process.platform === 'linux').each(['kill', 'rm'])(
     'is taken away by %s when its supervisor is gone with its guard',
-    { timeout: 90_000 },
+    { timeout: 120_000 },
     async (command) => {
-      const invocation = new Invocation(['run', 'outcomes:deep', '-i', 'depth=0'], { cwd: project.root })
-      await invocation.shows('| ready')
-      const [, label = ''] = /^(deep-\w+)/m.exec(invocation.stderr) ?? []
-      const listed = async (): Promise<{ id: string; status: string }[]> =>
-        (JSON.parse((await alone('ps', '--json')).stdout) as { id: string; status: string }[]).filter(({ id }) => id.startsWith(label))
-      const [{ id } = { id: '' }] = await listed()
-      const pid = invocation.child.pid ?? 0
-      const pids = descendants(pid)
-      const workers = pids.filter(isWorker)
-      // What stands still does not see that nobody is there any more.
-      for (const worker of workers) process.kill(worker, 'SIGSTOP')
-      for (const one of [...pids.filter((each) => !workers.includes(each)), pid]) process.kill(one, 'SIGKILL')
-      await invocation.ended
-      expect(workers).toHaveLength(1)
-      expect(await listed()).toMatchObject([{ id, status: 'abandoned', engine: 'process' }])
-      expect(await alone(command, id)).toMatchObject({ code: 0, stderr: `${id} is gone\n` })
-      await gone(pids)
-      expect(await listed()).toEqual([])
-      expect((await alone('prune')).code).toBe(0)
+      // Every run that starts on this host, of other tests too, removes what is abandoned: then there was nothing left to do here.
+      let byUs = false
+      for (let turn = 0; turn < 8 && !byUs; turn++) {
+        const { id, worker } = await abandonOne()
+        const shown = (await listed()).filter((one) => one.id === id)
+        if (isWorker(worker)) expect(shown).toMatchObject([{ status: 'abandoned', engine: 'process' }])
+        const { code, stderr } = await alone(command, id)
+        byUs = code === 0
+        if (byUs) expect(stderr).toBe(`${id} is gone\n`)
+        else expect(stderr).toContain(id)
+        await gone([worker])
+        expect((await listed()).filter((one) => one.id === id)).toEqual([])
+        expect((await alone('prune')).code).toBe(0)
+      }
+      expect(byUs).toBe(true)
     },
   )
 

@@ -117,6 +117,23 @@ describe('exit codes', () => {
     })
   })
 
+  test('a failure says where it was called, also by map, and how the run that it began with starts again', async () => {
+    project.write(
+      'mapped.ts',
+      `import { task, map, delay } from 'cowait'
+export const late = task({ timeout: '200ms', run: ({ n }: { n: number }) => delay(n * 60_000) })
+export const mapped = task(async () => {
+  return await map(late, [{ n: 1 }])
+})
+`,
+    )
+    const { code, stderr } = await run('mapped:mapped')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /mapped failed\n +TaskTimeoutError: late-\w+ timed out after 200ms\n +at \/.*\/mapped\.ts:4:16\n\nrun it again: cowait run mapped:late -i n=1\n/,
+    )
+  })
+
   test('are the same in every output mode', async () => {
     for (const mode of ['--json', '--ndjson', '--quiet']) {
       expect(await run('outcomes:failing', mode), mode).toMatchObject({ code: 1 })
