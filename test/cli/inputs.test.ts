@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { coerceAnswer } from '../../src/cli/inputs/ask-input.ts'
 import { buildInput, missingKeys } from '../../src/cli/inputs/build-input.ts'
 import type { JsonSchema } from '../../src/project/json-schema.ts'
 import { typeText } from '../../src/cli/inputs/schema-types.ts'
@@ -133,4 +134,13 @@ test('types read like types', () => {
   expect(text({ type: ['number', 'string'] })).toBe('number | string')
   expect(text({ anyOf: [{ type: 'integer' }, { type: 'null' }] })).toBe('integer | null')
   expect(text({ $ref: '#/$defs/size' })).toBe('object')
+})
+
+test('a list is answered with its items between commas, or as JSON', () => {
+  const formats = schema.properties?.['formats'] ?? {}
+  const answer = (text: string): unknown => coerceAnswer(text, formats, schema)
+  expect(answer('webp, avif,')).toEqual({ ok: true, value: ['webp', 'avif'] })
+  expect(answer('["avif"]')).toEqual({ ok: true, value: ['avif'] })
+  expect(answer('')).toEqual({ ok: true, value: [] })
+  expect(answer('webp, afiv')).toMatchObject({ ok: false, problem: expect.stringContaining('Did you mean "avif"?') as string })
 })

@@ -1,6 +1,6 @@
 import { UsageError } from '../../core/errors.ts'
 import type { Io } from '../io.ts'
-import { coerceText } from './coerce.ts'
+import { coerceText, type Coerced } from './coerce.ts'
 import type { JsonSchema } from '../../project/json-schema.ts'
 import { propertyOf, typeText, variantsOf } from './schema-types.ts'
 
@@ -33,13 +33,26 @@ async function askOne(prompts: Prompts, key: string, schema: JsonSchema, root: J
   const text = await prompts.text({
     message,
     output,
-    placeholder: typeText(schema, root),
+    placeholder: variant.type === 'array' && more.length === 0 ? `${typeText(itemsOf(variant), root)}, ...` : typeText(schema, root),
     validate: (typed) => {
-      const coerced = coerceText(typed ?? '', schema, root)
+      const coerced = coerceAnswer(typed ?? '', schema, root)
       return coerced.ok ? undefined : coerced.problem
     },
   })
   if (prompts.isCancel(text)) return text
-  const coerced = coerceText(text, schema, root)
+  const coerced = coerceAnswer(text, schema, root)
   return coerced.ok ? coerced.value : text
+}
+
+/** What somebody typed: for a list its items with commas between them, or JSON. */
+export function coerceAnswer(text: string, schema: JsonSchema, root: JsonSchema): Coerced {
+  const [variant = {}, ...more] = variantsOf(schema, root)
+  if (more.length > 0 || variant.type !== 'array' || text.trimStart().startsWith('[')) return coerceText(text, schema, root)
+  const parts = text.split(',').map((part) => part.trim())
+  const items = parts.filter((part) => part !== '').map((part) => coerceText(part, itemsOf(variant), root))
+  return items.find(({ ok }) => !ok) ?? { ok: true, value: items.map((item) => (item.ok ? item.value : undefined)) }
+}
+
+function itemsOf({ items }: JsonSchema): JsonSchema {
+  return typeof items === 'object' ? items : {}
 }
