@@ -142,5 +142,5 @@ test('a list is answered with its items between commas, or as JSON', () => {
   expect(answer('webp, avif,')).toEqual({ ok: true, value: ['webp', 'avif'] })
   expect(answer('["avif"]')).toEqual({ ok: true, value: ['avif'] })
   expect(answer('')).toEqual({ ok: true, value: [] })
-  expect(answer('webp, afiv')).toMatchObject({ ok: false, problem: expect.stringContaining('Did you mean "avif"?') as string })
+  expect(answer('webp, avi')).toMatchObject({ ok: false, problem: expect.stringContaining('Did you mean "avif"?') as string })
 })
