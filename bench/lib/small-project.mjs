@@ -8,14 +8,15 @@ import { root } from './spawned.mjs'
 
 const task = `import { task } from 'cowait'\nexport const answer = task(async () => 42)\n`
 
-/** `calls` is code that awaits calls of `answer`, bound to the engine; the first call of all is not measured. */
-export async function measureCalls(engine, calls) {
+/** `calls` is code that awaits calls of `answer`, bound to the engine; the first call of all is not measured. `settings` are the engine's. */
+export async function measureCalls(engine, calls, settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cowait-bench-'))
   try {
     mkdirSync(join(folder, 'node_modules'))
     symlinkSync(root, join(folder, 'node_modules/cowait'))
     writeFileSync(join(folder, 'package.json'), '{"name":"small","type":"module"}')
     writeFileSync(join(folder, 'task.mjs'), task)
+    writeFileSync(join(folder, 'cowait.config.json'), JSON.stringify(settings))
     const script = [
       `import { answer as plain } from './task.mjs'`,
       `const answer = plain.with({ engine: '${engine}' })`,
