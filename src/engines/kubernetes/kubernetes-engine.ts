@@ -82,6 +82,8 @@ const killedMs = 1000
 /** From the deletion of a pod to the end of its process, where nothing is heard of that. */
 const deletionSeconds = 1
 const deletionMs = 15_000
+/** For a new pod's own address to answer. */
+const directMs = 10_000
 /** For a pod to hear that it is to stay. */
 const keepMs = 5000
 
@@ -167,7 +169,8 @@ class Kubernetes implements Engine {
       keepers: this.#keepers,
       watch: this.#watch,
       turns: new ConnectTurns(),
-      direct: channelOf(settings, client.cluster) === 'direct' ? { port: directPort, connect: connectDirect } : undefined,
+      direct:
+        channelOf(settings, client.cluster) === 'direct' ? { port: directPort, answerMs: directMs, connect: connectDirect } : undefined,
       annotations: ownerAnnotations(),
       program: () => (this.#program ??= readFile(join(runtimeDirectory, 'pod.js'))),
       orphanGraceMs,

@@ -40,6 +40,8 @@ export interface LinkOptions {
 export interface Direct {
   /** On which the pod is to listen. */
   readonly port: number
+  /** So long its address may take to answer at first: what lets us through may hear of a new pod a little later. */
+  readonly answerMs: number
   connect(way: DirectWay, signal: AbortSignal): Promise<PodStream>
 }
 
@@ -55,8 +57,6 @@ const longestPauseMs = 3000
 const failingMs = 30_000
 /** For the pod to answer on a stream that opened. */
 const answerMs = 10_000
-/** For the pod's own address to answer; what lets us through may hear of a new pod a little later. */
-const directMs = 10_000
 
 /** The stream opened, and at its other end nobody listened yet. */
 class NobodyThere extends Error {}
@@ -107,12 +107,12 @@ export class Link {
   }
 
   /** Changes over to the pod's own address. The connection so far stays until then: without one the pod would end. */
-  async #goDirect({ port: wanted }: Direct, outer: AbortSignal): Promise<void> {
+  async #goDirect({ port: wanted, answerMs: ms }: Direct, outer: AbortSignal): Promise<void> {
     const key = randomBytes(keyBytes)
     const late = new Error('no answer')
     let forwarded: PodStream | undefined
     try {
-      await withTimeLimit({ ms: directMs, late, outer }, async (signal) => {
+      await withTimeLimit({ ms, late, outer }, async (signal) => {
         const listening = await new Promise<Listening>((resolve, reject) => {
           this.#onListening = resolve
           signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })

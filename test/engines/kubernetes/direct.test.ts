@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectDirect, type DirectWay } from '../../../src/engines/kubernetes/direct-stream.ts'
 import { directTls } from '../../../src/engines/kubernetes/direct-tls.ts'
-import { openLocalPod } from './local-pod.ts'
+import { startLocalPod } from './local-pod.ts'
 
 const signal = new AbortController().signal
 
@@ -26,7 +26,8 @@ async function stranger({ port }: DirectWay): Promise<{ socket: Socket; gone: Pr
 }
 
 test('what passes cannot be read between the two, and only our program and the key are forwarded', async () => {
-  await using pod = await openLocalPod()
+  await using pod = await startLocalPod()
+  await pod.open()
   const forwardedBytes = pod.forwarded[0]?.bytesWritten ?? 0
   pod.say('MARK of the input')
   await expect.poll(() => pod.received).toMatchObject({ channel: 'MARK of the input', output: 'printed MARK\n' })
@@ -39,7 +40,8 @@ test('what passes cannot be read between the two, and only our program and the k
 })
 
 test('a connection that breaks comes back the same way, and nothing is lost', async () => {
-  await using pod = await openLocalPod()
+  await using pod = await startLocalPod()
+  await pod.open()
   for (const word of ['one ', 'two ', 'three']) {
     pod.relay.cut()
     pod.say(word)
@@ -52,7 +54,8 @@ test('a connection that breaks comes back the same way, and nothing is lost', as
 })
 
 test('a pod whose supervisor left ends itself', async () => {
-  await using pod = await openLocalPod()
+  await using pod = await startLocalPod()
+  await pod.open()
   pod.say('x')
   await expect.poll(() => pod.received.channel).toBe('x')
   pod.link.close()
@@ -60,8 +63,18 @@ test('a pod whose supervisor left ends itself', async () => {
   expect(pod.log()).toContain('the supervisor is gone')
 })
 
+test('a pod whose address does not answer is not started, and what to do is said', async () => {
+  await using pod = await startLocalPod({ isReachable: false, answerMs: 500 })
+  await expect(pod.open()).rejects.toMatchObject({
+    message: expect.stringContaining("The pod's address does not answer") as string,
+    hint: expect.stringContaining('NetworkPolicy') as string,
+  })
+  expect(pod.lost).toEqual([])
+})
+
 test('strangers are shown out, and disturb nobody', async () => {
-  await using pod = await openLocalPod()
+  await using pod = await startLocalPod()
+  await pod.open()
   pod.say('before ')
   await expect.poll(() => pod.received.channel).toBe('before ')
   const recorded = Buffer.concat(pod.relay.seen.down)

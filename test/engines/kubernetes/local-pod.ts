@@ -20,8 +20,8 @@ import { runtimeDirectory } from './cluster.ts'
 const echo = `const fs=require('fs');console.log('printed '+process.env.PRINTED);
 fs.createReadStream(null,{fd:4}).pipe(fs.createWriteStream(null,{fd:3}))`
 
-/** A pod whose worker is `echo`, linked; everything is gone afterwards. */
-export async function openLocalPod() {
+/** A pod whose worker is `echo`, not yet linked; everything is gone afterwards. Its own address may be out of reach. */
+export async function startLocalPod({ isReachable = true, answerMs = 20_000 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cowait-pod-'))
   const received = { channel: '', output: '', exit: '' }
   const lost: string[] = []
@@ -45,9 +45,10 @@ export async function openLocalPod() {
     turns: new ConnectTurns(),
     direct: {
       port: 0,
+      answerMs,
       connect: async (told, signal) => {
         way = { ...told, addresses: ['127.0.0.1'] }
-        relay.target = told.port
+        relay.target = isReachable ? told.port : 1
         return await connectDirect({ ...way, port: relay.port }, signal)
       },
     },
@@ -72,10 +73,6 @@ export async function openLocalPod() {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (log += text))
   await once(child.stdout, 'data')
   portInPod = Number(log)
-  await link.open(AbortSignal.timeout(20_000))
-  link.session.send(down.setup, Buffer.from(JSON.stringify({ argv: ['node', '-e', echo], cwd: folder, orphanGraceMs: 100 })))
-  link.session.send(down.archive, gzipSync(''))
-  link.session.send(down.archive, Buffer.alloc(0))
   return {
     link,
     relay,
@@ -88,6 +85,12 @@ export async function openLocalPod() {
     get way(): DirectWay {
       if (!way) throw new Error('not direct')
       return way
+    },
+    open: async (): Promise<void> => {
+      await link.open(AbortSignal.timeout(20_000))
+      link.session.send(down.setup, Buffer.from(JSON.stringify({ argv: ['node', '-e', echo], cwd: folder, orphanGraceMs: 100 })))
+      link.session.send(down.archive, gzipSync(''))
+      link.session.send(down.archive, Buffer.alloc(0))
     },
     log: (): string => log,
     say: (text: string): boolean => link.session.send(down.channel, Buffer.from(text)),
