@@ -86,7 +86,7 @@ async function bundleSources(outdir) {
     outdir,
     Object.keys(metafile.outputs).map((file) => join(root, file)),
   )
-  await bundlePodProgram(outdir)
+  await Promise.all([bundlePodProgram(outdir), bundleDetached(outdir, runtime.name)])
   const cli = join(outdir, 'cli.js')
   if (!existsSync(cli)) return
   const code = await readFile(cli, 'utf8')
@@ -105,6 +105,33 @@ async function bundlePodProgram(outdir) {
     format: 'cjs',
     platform: 'node',
     target: 'node20.19',
+    legalComments: 'none',
+    logLevel: 'silent',
+  })
+}
+
+/** A supervisor that runs where the workers are. It has its packages in it: nothing is installed there. */
+async function bundleDetached(outdir, runtime) {
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: { detached: 'src/cli/detached/main.ts' },
+    outdir,
+    bundle: true,
+    minify: true,
+    keepNames: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    // Not needed there: no name is resolved, no code compiled, and no kubeconfig read.
+    external: ['esbuild', 'yaml', 'bufferutil', 'utf-8-validate'],
+    plugins: [
+      {
+        name: 'without-resolver',
+        setup: (inner) => inner.onResolve({ filter: /resolver\.ts$/ }, ({ path }) => ({ path, external: true })),
+      },
+    ],
+    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    define: { RUNTIME: JSON.stringify(runtime) },
     legalComments: 'none',
     logLevel: 'silent',
   })

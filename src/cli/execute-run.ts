@@ -17,6 +17,8 @@ export interface RunPlan {
   readonly name: string
   readonly input: Encoded
   readonly options: RunOptions
+  /** The run's id, where it is known before. */
+  readonly id?: string
 }
 
 export interface RunSetting {

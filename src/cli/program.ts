@@ -82,6 +82,7 @@ function addRun({ program, io, done }: Place): void {
     .option('-h, --help', 'print help; with a task: its inputs and what it returns')
   addInputOptions(command)
   addRunOptions(command)
+  command.option('--detach', 'leave the run to the cluster: its supervisor is a pod there; cowait attach follows it')
   addOutputOptions(command)
   addProjectOptions(command)
   command.addHelpText('after', EXIT_CODES).action(async (task: string | undefined, flags: object) => {
@@ -219,6 +220,19 @@ function addRunCommands({ program, io, done }: Place): void {
       const { inspect } = await import('./commands/inspect.ts')
       done(await inspect(run, flags, io))
     })
+  const attach = program
+    .command('attach')
+    .summary('follow a detached run')
+    .description(
+      'Shows a run that was started with --detach, from its beginning to its end, as run would have: the result goes to stdout, and the exit ' +
+        "code is the run's own. Ctrl-C ends this command alone. A run that has ended can be read for an hour, unless told otherwise.",
+    )
+    .argument('<run>', 'the id of a root run, the beginning of one, or latest')
+  addViewOptions(attach)
+  attach.option('--debug', 'show everything, our own stacks too').action(async (run: string, flags: object) => {
+    const { attach: follow } = await import('./commands/attach.ts')
+    done(await follow(run, flags, io))
+  })
   program
     .command('kill')
     .summary('cancel runs')
@@ -233,7 +247,9 @@ function addRunCommands({ program, io, done }: Place): void {
   program
     .command('rm')
     .summary('remove what is left of runs')
-    .description('Removes workers that --keep-failed kept, and those whose supervisor is gone. What is alive goes only with --force.')
+    .description(
+      'Removes workers that --keep-failed kept, those whose supervisor is gone, and detached runs that have ended. What is alive goes only with --force.',
+    )
     .argument('<run...>', 'an id, or the beginning of one')
     .option('--force', 'kill what is alive, and do not ask whose it is')
     .option('--json', 'the ids as JSON on stdout')
@@ -329,12 +345,16 @@ function addRunOptions(command: Command): void {
 }
 
 function addOutputOptions(command: Command): void {
+  addViewOptions(command)
+  command.option('--no-record', 'write no record under .cowait/runs')
+}
+
+function addViewOptions(command: Command): void {
   command
     .option('--json', 'one JSON object on stdout: id, status, output or error, timings, children')
     .option('--ndjson', 'every event as a line of JSON on stdout')
     .option('-q, --quiet', 'the result and failures only')
     .addOption(new Option('--progress <style>', 'how to show what happens').choices(['auto', 'tree', 'plain']).default('auto'))
-    .option('--no-record', 'write no record under .cowait/runs')
 }
 
 function addProjectOptions(command: Command): void {

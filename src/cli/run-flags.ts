@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly grace?: string
   readonly retry?: string
   readonly keepFailed?: boolean
+  readonly detach?: boolean
   readonly concurrency?: string
   readonly json?: boolean
   readonly ndjson?: boolean

@@ -39,6 +39,8 @@ export interface LocalOptions {
   readonly limits?: Partial<Ceilings> | undefined
   /** A run is going to come: the engine is opened at once, while the program is still being compiled. */
   readonly early?: boolean
+  /** What the engine told the program of a detached supervisor, which this process is. */
+  readonly enginePlace?: unknown
   /** Workers that fail stay where the engine can keep them. */
   readonly keepFailed?: boolean
   /** What a task's definition says, for calls by who does not know it: `external()`. */
@@ -63,6 +65,8 @@ export interface RootRequest {
   readonly name: string
   readonly input: Encoded
   readonly options: RunOptions
+  /** Made from the name unless told. */
+  readonly id?: string
   /** Takes lists of what the run yields, in order; more come when it has resolved. Unread unless told. */
   readonly onItems?: (items: Encoded) => Promise<void>
 }
@@ -98,6 +102,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
         signal,
         prepare: true,
         ...(options.engineSettings ? { settings: options.engineSettings } : {}),
+        ...(options.enginePlace === undefined ? {} : { place: options.enginePlace }),
       }),
     tree: options.tree,
     directory,
@@ -119,8 +124,8 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
     directory,
     subscribe: (listener) => supervisor.subscribe(listener),
     connect: (stream, how) => void supervisor.connect(stream, how),
-    run({ task, name, input, options: runOptions, onItems }) {
-      const runId = createRunId(name)
+    run({ task, name, input, options: runOptions, id: givenId, onItems }) {
+      const runId = givenId ?? createRunId(name)
       const settled = host.expect(runId, onItems)
       void calls.start(
         { client: hostId, parent: null },

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { Engine, SupervisorId } from '../core/engine.ts'
+import type { DetachedPlace } from '../engines/kubernetes/detached/place.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { runtimeRoot } from './runtime-directory.ts'
 
@@ -14,11 +15,13 @@ export interface EngineContext {
   readonly prepare?: boolean
   /** Ends the search for it. */
   readonly signal?: AbortSignal
+  /** What the engine told the program of a detached supervisor, which this process is. */
+  readonly place?: unknown
 }
 
 /** Opens an engine by its name. An engine's code is loaded here and nowhere else, so a run pays only for the one that it uses. */
 export async function openEngine(name: string, context: EngineContext): Promise<Engine> {
-  const { owner, directory, settings = {}, prepare = false, signal } = context
+  const { owner, directory, settings = {}, prepare = false, signal, place } = context
   switch (name) {
     case 'process': {
       const { createProcessEngine } = await import('../engines/process/process-engine.ts')
@@ -30,7 +33,13 @@ export async function openEngine(name: string, context: EngineContext): Promise<
     }
     case 'kubernetes': {
       const { createKubernetesEngine } = await import('../engines/kubernetes/kubernetes-engine.ts')
-      return await createKubernetesEngine({ owner, runtimeDirectory: runtimeDirectory(), settings, signal })
+      return await createKubernetesEngine({
+        owner,
+        runtimeDirectory: runtimeDirectory(),
+        settings,
+        signal,
+        place: place as DetachedPlace | undefined,
+      })
     }
     default:
       throw new UsageError(`Engine ${JSON.stringify(name)} is not known. Use "process", "docker" or "kubernetes".`)

@@ -46,6 +46,10 @@ export interface EngineSettings {
   channel?: 'forward' | 'direct' | undefined
   /** Kubernetes: pods run as this service account, and get no token of it all the same. */
   serviceAccount?: string | undefined
+  /** Kubernetes: supervisors that run in the cluster (`cowait run --detach`) have the rights of this service account; workers never do. */
+  supervisorAccount?: string | undefined
+  /** Kubernetes: seconds for which a detached run that has ended can still be read; an hour unless told. */
+  keepDetached?: number | undefined
   /** Kubernetes: secrets with the passwords of registries. */
   imagePullSecrets?: string[] | undefined
   /** Kubernetes: labels that a node must have. */

@@ -3,6 +3,7 @@
  * queues or retries. An engine reports a failure by throwing an `EngineError`; it never logs and returns.
  */
 import type { Duplex } from 'node:stream'
+import type { DetachedSupervisors } from './detached.ts'
 import type { Tree, TreeRef } from './tree.ts'
 
 export type WorkerId = string
@@ -165,6 +166,8 @@ export interface Engine {
    * no such worker; a program that is not found ends with the code 126 or 127, as in a shell.
    */
   exec?(id: WorkerId, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>
+  /** Supervisors that run where the workers are. An engine without it can have none. */
+  readonly detached?: DetachedSupervisors
   /**
    * Removes what supervisors that are gone left behind; never what belongs to a living one, and what was kept only when asked to.
    * Answers how many workers went.

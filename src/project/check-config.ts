@@ -22,6 +22,8 @@ const SETTINGS: Readonly<Record<keyof EngineSettings, true>> = {
   workdir: true,
   channel: true,
   serviceAccount: true,
+  supervisorAccount: true,
+  keepDetached: true,
   imagePullSecrets: true,
   nodeSelector: true,
   tolerations: true,

@@ -1,6 +1,8 @@
 import { UsageError } from '../../core/errors.ts'
-import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
+import { cancelLiving, findLiving, findLivingRun, type LivingRun } from '../control/living-runs.ts'
 import { findWorkers, removeWorker, silentText, workersNamed, type Found, type KnownWorker } from '../control/workers.ts'
+import { detachedNamed, type DetachedTree } from '../detached/find.ts'
+import { findLivingDetached, type LivingDetached } from '../detached/living.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -11,14 +13,17 @@ export async function kill(
   io: Io,
 ): Promise<number> {
   await using living = await findLiving()
-  const found = ids.map((id) => ({ id, run: findLivingRun(id, living.runs) }))
-  const others: Found = found.every(({ run }) => run) ? { workers: [], silent: [] } : await findWorkers(io)
-  const chosen = found.map(({ id, run }) => run ?? { id, workers: abandonedOnes(id, others) })
+  const here = ids.map((id) => (id === 'latest' && living.runs.length === 0 ? undefined : findLivingRun(id, living.runs)))
+  await using detached = here.every(Boolean) ? undefined : await findLivingDetached(io)
+  const found = ids.map((id, index) => here[index] ?? (detached && detachedRun(id, detached)))
+  const others: Found = found.every(Boolean) ? { workers: [], silent: [] } : await findWorkers(io)
+  const chosen = ids.map((id, index) => found[index] ?? { id, workers: abandonedOnes(id, others) })
   const killed = await Promise.all(
     chosen.map(async (one) => {
       if ('client' in one) await cancelLiving(one, now ?? false)
+      else if ('supervisors' in one) await one.supervisors.remove(one.run)
       else await Promise.all(one.workers.map((worker) => removeWorker(worker, 0)))
-      return 'client' in one ? one.id : (one.workers[0]?.name ?? one.id)
+      return 'client' in one ? one.id : 'supervisors' in one ? one.run : (one.workers[0]?.name ?? one.id)
     }),
   )
   if (json) io.stdout.write(`${JSON.stringify(killed)}\n`)
@@ -26,9 +31,16 @@ export async function kill(
   return exitCodes.done
 }
 
+/** A run of a detached tree; the whole tree where its supervisor does not answer. */
+function detachedRun(wanted: string, { runs, silent }: LivingDetached): LivingRun | DetachedTree | undefined {
+  const isNobody = wanted === 'latest' && runs.length === 0
+  return (isNobody ? undefined : findLivingRun(wanted, runs)) ?? detachedNamed(wanted, silent)
+}
+
 function abandonedOnes(wanted: string, { workers, silent }: Found): KnownWorker[] {
   const found = workersNamed(wanted, workers)
   const [first] = found
+  if (!first && wanted === 'latest') throw new UsageError(`No run is alive; cowait ps shows what is.${silentText(silent)}`)
   if (!first) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.${silentText(silent)}`)
   if (first.kept) throw new UsageError(`${first.name} has ended and was kept. Remove it with cowait rm ${first.name}`)
   if (found.every(({ abandoned }) => abandoned)) return found

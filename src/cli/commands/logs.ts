@@ -2,13 +2,14 @@ import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../core/events.ts'
 import { findPlace } from '../../project/project.ts'
+import { detachedNamed, findDetached } from '../detached/find.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 import { Labels, paintLabel } from '../labels.ts'
 import { logText } from '../log-text.ts'
 import { findRun } from '../record/find-run.ts'
-import { RecordReader } from '../record/record-reader.ts'
-import { recordsFolder } from '../record/record.ts'
+import { RecordReader, type RecordLine } from '../record/record-reader.ts'
+import { parseLines, recordsFolder } from '../record/record.ts'
 
 interface LogFlags {
   readonly follow?: boolean
@@ -21,30 +22,76 @@ const POLL_MS = 200
 /** Prints the log lines of a run and of all below it from its record; with `follow`, those that are still to come. */
 export async function logs(wanted: string, flags: LogFlags, io: Io): Promise<number> {
   const cwd = resolve(io.cwd, flags.cwd ?? '.')
-  const { file, run } = findRun(wanted, recordsFolder((await findPlace(cwd)).root))
-  const reader = new RecordReader(file)
-  const shown = new Set([run])
-  const print = printer(flags, io)
-  let lines = 0
+  const folder = recordsFolder((await findPlace(cwd)).root)
+  const found = lookFor(wanted, folder)
+  if ('fault' in found) {
+    if (await detachedLogs(wanted, flags, io)) return exitCodes.done
+    throw found.fault
+  }
+  const reader = new RecordReader(found.file)
+  const lines = new LogLines(found.run, printer(flags, io))
   try {
     for (;;) {
-      let isOver = false
-      for (const line of reader.read()) {
-        if (line.type === 'result') isOver = true
-        else if (line.type === 'created' && line.parent !== null && shown.has(line.parent)) shown.add(line.run)
-        else if (line.type === 'log' && shown.has(line.run)) {
-          lines++
-          print(line)
-        } else if (line.type === 'settled' && line.run === run) isOver = true
-      }
-      if (isOver || !flags.follow || io.stop.first) {
-        if (lines === 0) io.stderr.write(`${run} has printed nothing\n`)
+      for (const line of reader.read()) lines.take(line)
+      if (lines.isOver || !flags.follow || io.stop.first) {
+        if (lines.printed === 0) io.stderr.write(`${found.run} has printed nothing\n`)
         return exitCodes.done
       }
       await delay(POLL_MS)
     }
   } finally {
     reader.close()
+  }
+}
+
+function lookFor(wanted: string, folder: string): ReturnType<typeof findRun> | { readonly fault: unknown } {
+  try {
+    return findRun(wanted, folder)
+  } catch (fault) {
+    return { fault }
+  }
+}
+
+/** False when no detached tree has that name. */
+async function detachedLogs(wanted: string, { follow = false, json }: LogFlags, io: Io): Promise<boolean> {
+  await using found = await findDetached(io)
+  const tree = detachedNamed(wanted, found.trees)
+  if (!tree) return false
+  const stop = new AbortController()
+  io.stop.listen(() => stop.abort())
+  const lines = new LogLines(tree.run, printer({ ...(json && { json }) }, io))
+  try {
+    for await (const line of tree.supervisors.lines(tree.run, { follow, signal: stop.signal })) {
+      for (const event of parseLines(line)) lines.take(event as RecordLine)
+      if (lines.isOver) break
+    }
+  } catch (error) {
+    if (!io.stop.first) throw error
+  }
+  return true
+}
+
+/** Picks the log lines of one run and of all below it. */
+class LogLines {
+  isOver = false
+  printed = 0
+  readonly #run: string
+  readonly #shown: Set<string>
+  readonly #print: (event: Extract<RunEvent, { type: 'log' }>) => void
+
+  constructor(run: string, print: (event: Extract<RunEvent, { type: 'log' }>) => void) {
+    this.#run = run
+    this.#shown = new Set([run])
+    this.#print = print
+  }
+
+  take(line: RecordLine): void {
+    if (line.type === 'result') this.isOver = true
+    else if (line.type === 'created' && line.parent !== null && this.#shown.has(line.parent)) this.#shown.add(line.run)
+    else if (line.type === 'log' && this.#shown.has(line.run)) {
+      this.printed++
+      this.#print(line)
+    } else if (line.type === 'settled' && line.run === this.#run) this.isOver = true
   }
 }
 

@@ -1,6 +1,8 @@
 import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
 import { findWorkers, type KnownWorker } from '../control/workers.ts'
+import type { DetachedTree } from '../detached/find.ts'
+import { findLivingDetached } from '../detached/living.ts'
 import { exitCodes } from '../exit-code.ts'
 import { formatBytes } from '../../core/bytes.ts'
 import { formatTime } from '../format.ts'
@@ -10,19 +12,28 @@ import { columnsText } from '../table.ts'
 const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
 
 /**
- * Shows the runs of this user that are alive, of all supervisors, each below its caller; and the workers that were kept, or left
- * behind by a supervisor that is gone.
+ * Shows the runs of this user that are alive, of all supervisors, here and in clusters, each below its caller; and the workers that
+ * were kept, or left behind by a supervisor that is gone.
  */
 export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
   await using living = await findLiving()
-  const { workers, silent } = await findWorkers(io, { usage: true })
+  const [detached, { workers, silent }] = await Promise.all([findLivingDetached(io), findWorkers(io, { usage: true })])
+  await using _closing = detached
+  const runs = [...living.runs, ...detached.runs]
   const byRun = new Map(workers.map((worker) => [worker.name, worker]))
-  const alive = new Set(living.runs.map(({ id }) => id))
+  const alive = new Set(runs.map(({ id }) => id))
   const others = workers.filter((worker) => !alive.has(worker.name) && (worker.kept || worker.abandoned))
   const { stdout, stderr } = io
   for (const text of silent) stderr.write(`${text}; what it alone knows of is not shown\n`)
   if (json) {
-    const runs = living.runs.map(({ client: _, ...run }) => ({ ...run, ...byRun.get(run.id)?.usage }))
+    const shown = runs.map(({ client: _, ...run }) => ({ ...run, ...byRun.get(run.id)?.usage }))
+    const starting = detached.silent.map(({ run, state, engine, createdAt, task }) => ({
+      id: run,
+      status: silentStatus(state),
+      engine,
+      createdAt,
+      task,
+    }))
     const left = others.map(({ id, name, target, createdAt, usage, kept }) => ({
       id: name,
       worker: id,
@@ -31,12 +42,21 @@ export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise
       createdAt,
       ...usage,
     }))
-    stdout.write(`${JSON.stringify([...runs, ...left], null, stdout.isTerminal ? 2 : undefined)}\n`)
+    stdout.write(`${JSON.stringify([...shown, ...starting, ...left], null, stdout.isTerminal ? 2 : undefined)}\n`)
     return exitCodes.done
   }
   const now = Date.now()
   const rows = [
-    ...rowsBelow(null, childrenOf(living.runs), byRun, now),
+    ...rowsBelow(null, childrenOf(runs), byRun, now),
+    ...detached.silent.map(({ run, state, engine, createdAt, task }) => [
+      run,
+      silentStatus(state),
+      formatTime(now - createdAt),
+      engine,
+      '-',
+      '-',
+      task,
+    ]),
     ...others.map((worker) => [
       worker.name,
       worker.kept ? 'kept' : 'abandoned',
@@ -49,6 +69,11 @@ export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise
   if (rows.length === 0) stderr.write('no run is alive\n')
   else stdout.write(columnsText([HEAD, ...rows]))
   return exitCodes.done
+}
+
+/** Of a detached tree whose supervisor does not answer. */
+function silentStatus(state: DetachedTree['state']): string {
+  return state === 'starting' ? 'starting' : 'does not answer'
 }
 
 /** By the id of the parent, oldest first. */

@@ -1,6 +1,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
 import { findWorkers, removeWorker, silentText, workersNamed } from '../control/workers.ts'
+import { detachedNamed, findDetached } from '../detached/find.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -9,14 +10,19 @@ interface RmFlags {
   readonly json?: boolean
 }
 
-/** Removes what is left of runs: workers that were kept, or whose supervisor is gone. What is alive goes only by force. */
+/** Removes what is left of runs: workers that were kept, or whose supervisor is gone; detached trees that ended. What is alive goes only by force. */
 export async function rm(ids: readonly string[], { force, json }: RmFlags, io: Io): Promise<number> {
   await using living = await findLiving()
-  const { workers, silent } = await findWorkers(io)
+  const [detached, { workers, silent }] = await Promise.all([findDetached(io), findWorkers(io)])
+  await using _closing = detached
   const removals = ids.map((wanted) => {
     const run = findLivingRun(wanted, living.runs)
     if (run && !force) throw new UsageError(`${run.id} is alive. End it with cowait kill ${run.id}, or remove it with --force.`)
     if (run) return { name: run.id, remove: () => cancelLiving(run, true) }
+    const tree = detachedNamed(wanted, detached.trees)
+    if (tree && tree.state !== 'ended' && !force)
+      throw new UsageError(`${tree.run} runs by itself. End it with cowait kill ${tree.run}, or remove it with --force.`)
+    if (tree) return { name: tree.run, remove: () => tree.supervisors.remove(tree.run) }
     const found = workersNamed(wanted, workers)
     const [first] = found
     if (!first) throw new UsageError(`Nothing is left of a run called ${wanted}; cowait ps shows what there is.${silentText(silent)}`)

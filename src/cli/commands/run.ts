@@ -72,6 +72,15 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     input: encode(await inputOf(task, name, flags, cwd, io), 'input'),
     options: mergeRunOptions({ ...(timeoutMs !== undefined && { startTimeoutMs: timeoutMs }), ...task.options }, given),
   }
+  if (flags.detach) {
+    const { launch } = await import('../detached/launch.ts')
+    const { defaults, limits, settings } = target
+    const keepFailed = flags.keepFailed ?? false
+    return await launch(
+      { plan, tree, engine: engine.name, settings, defaults, concurrency, limits, keepFailed, json: flags.json ?? false },
+      io,
+    )
+  }
   let engineName = engine.name
   const view = await createView(flags, io, {
     stdout: io.stdout,

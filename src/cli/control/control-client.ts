@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { ProtocolError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/events.ts'
 import { Channel } from '../../protocol/channel.ts'
@@ -39,11 +40,11 @@ export class ControlClient implements AsyncDisposable {
     this.#ready.catch(() => undefined)
   }
 
-  /** Throws when nobody answers at the socket. */
-  static async open(socket: string): Promise<ControlClient> {
-    const stream = connect(socket)
+  /** Throws when nobody answers at the socket, or at the other end of the stream, in time. */
+  static async open(socket: string | Duplex, answerMs: number = ANSWER_MS): Promise<ControlClient> {
+    const stream = typeof socket === 'string' ? connect(socket) : socket
     const client = new ControlClient(new Channel<Down | Both, Up | Both>(stream, parseDown))
-    await within(client.#ready, () => stream.destroy())
+    await within(client.#ready, () => stream.destroy(), answerMs)
     return client
   }
 
@@ -76,13 +77,13 @@ export class ControlClient implements AsyncDisposable {
   }
 }
 
-async function within<T>(answer: Promise<T>, giveUp: () => void): Promise<T> {
+async function within<T>(answer: Promise<T>, giveUp: () => void, ms: number = ANSWER_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       giveUp()
-      reject(new Error(`no answer within ${ANSWER_MS} ms`))
-    }, ANSWER_MS)
+      reject(new Error(`no answer within ${ms} ms`))
+    }, ms)
   })
   try {
     return await Promise.race([answer, late])

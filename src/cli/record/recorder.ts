@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RunEvent } from '../../core/events.ts'
 import { eventLine } from '../event-line.ts'
 import type { Outcome } from '../views/view.ts'
+import { maskOf } from './mask.ts'
 import { pruneRecords } from './prune-records.ts'
 import { RECORD_VERSION, type RecordHeader } from './record.ts'
 
@@ -105,29 +106,4 @@ export class Recorder {
     this.#stream.write(this.#pending)
     this.#pending = ''
   }
-}
-
-const STRUCTURE: ReadonlySet<string> = new Set([
-  'type',
-  'run',
-  'root',
-  'parent',
-  'status',
-  'stream',
-  'level',
-  'code',
-  'format',
-  'phase',
-  'worker',
-  'engine',
-  'module',
-  'export',
-])
-
-/** Hides texts in what people and tasks wrote, never in the record's own words. Short texts are left alone: they would turn half of it into stars. */
-function maskOf(secrets: readonly string[]): ((key: string, value: unknown) => unknown) | undefined {
-  const texts = [...new Set(secrets.filter((text) => text.length >= 6))].toSorted((a, b) => b.length - a.length)
-  if (texts.length === 0) return undefined
-  const pattern = new RegExp(texts.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('|'), 'g')
-  return (key, value) => (typeof value === 'string' && !STRUCTURE.has(key) ? value.replace(pattern, '***') : value)
 }

@@ -22,13 +22,19 @@ export class Anchor {
   readonly #client: ApiClient
   readonly #jobs: string
   readonly #owner: string
+  readonly #above: Pick<Metadata, 'name' | 'uid'> | undefined
   readonly #stop = new AbortController()
   #job: Promise<Metadata> | undefined
 
-  constructor(client: ApiClient, namespace: string, owner: string) {
+  /** `job` is the one that the supervisor itself runs in, if it does. */
+  constructor(
+    client: ApiClient,
+    { namespace, owner, job }: { namespace: string; owner: string; job?: Pick<Metadata, 'name' | 'uid'> | undefined },
+  ) {
     this.#client = client
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
     this.#owner = owner
+    this.#above = job
   }
 
   /** Makes it at the first call. */
@@ -55,7 +61,8 @@ export class Anchor {
   async #create(): Promise<Metadata> {
     const elapsedMs = stopwatch()
     const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
-    const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations() }
+    const above = this.#above && { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', ...this.#above }] }
+    const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations(), ...above }
     const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: leaseSeconds })
     const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
     void this.#renew(metadata, elapsedMs)

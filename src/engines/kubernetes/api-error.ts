@@ -130,7 +130,7 @@ const readings: readonly Reading[] = [
   {
     pattern: /serviceaccount "?\S+"? not found|error looking up service account/i,
     message: ({ namespace }, error) => `The service account does not exist in namespace ${namespace}: ${error.message}`,
-    hint: 'Make it with "kubectl create serviceaccount", or correct "serviceAccount".',
+    hint: 'Make it with "kubectl create serviceaccount", or correct "serviceAccount" or "supervisorAccount".',
   },
   {
     pattern: /namespaces? "[^"]+" not found/i,

@@ -1,5 +1,6 @@
 /** One version of the program as one compressed archive, made once and sent to every pod: the code, what it can load, and our runtime. */
 import { createReadStream, readFileSync, readdirSync, realpathSync, readlinkSync, lstatSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, join, posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
@@ -8,10 +9,12 @@ import type { Tree } from '../../core/tree.ts'
 import { layOut, type Layout } from '../delivery/code-layout.ts'
 import { ownManifest } from '../delivery/own-package.ts'
 import { packageFiles, placeIn, usedPackages } from '../delivery/used-packages.ts'
+import type { DetachedPlace } from './detached/place.ts'
 import type { ArchiveEntry } from './pod-frames.ts'
 
 export interface Archive {
-  readonly layout: Layout
+  /** The worker's, inside the pod. */
+  readonly program: string
   /** Compressed, in pieces that fit a frame. */
   readonly pieces: readonly Buffer[]
   readonly bytes: number
@@ -29,6 +32,14 @@ const pieceBytes = 64 << 10
 const largestBytes = 64 << 20
 /** Dependencies from above the project's root. */
 export const aboveFolder = '/node_modules'
+
+/** An archive as it was received in a pod, which workers get as it is. */
+export async function readArchive({ archive, program, hasAbove }: DetachedPlace): Promise<Archive> {
+  const bytes = await readFile(archive)
+  const pieces: Buffer[] = []
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes))
+  return { program, pieces, bytes: bytes.length, hasAbove }
+}
 
 /** Throws an `EngineError` when it is too large to be sent for every worker. */
 export async function makeArchive(tree: Tree, runtimeDirectory: string, signal: AbortSignal): Promise<Archive> {
@@ -52,7 +63,7 @@ export async function makeArchive(tree: Tree, runtimeDirectory: string, signal: 
     filled = 0
   }
   if (filled > 0) pieces.push(Buffer.concat(piece))
-  return { layout, pieces, bytes, hasAbove: entries.some(({ at }) => at.startsWith(`${aboveFolder}/`)) }
+  return { program: layout.program, pieces, bytes, hasAbove: entries.some(({ at }) => at.startsWith(`${aboveFolder}/`)) }
 }
 
 async function* contents(entries: readonly Entry[]): AsyncGenerator<Buffer, void> {

@@ -23,6 +23,7 @@ import type {
   WorkerSpec,
   WorkerUsage,
 } from '../../core/engine.ts'
+import type { DetachedSupervisors } from '../../core/detached.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
 import { EngineError } from '../../core/errors.ts'
 import { codePath } from '../delivery/code-layout.ts'
@@ -31,9 +32,11 @@ import { Anchor } from './anchor.ts'
 import { ApiClient } from './api-client.ts'
 import { ApiError, connectionError } from './api-error.ts'
 import type { Listed, Pod } from './api-types.ts'
-import { makeArchive, type Archive } from './archive.ts'
+import { makeArchive, readArchive, type Archive } from './archive.ts'
 import { checkSpec } from './check-spec.ts'
 import { ConnectTurns } from './connect-turns.ts'
+import { KubernetesDetached } from './detached/detached-supervisors.ts'
+import type { DetachedPlace } from './detached/place.ts'
 import { connectDirect } from './direct-stream.ts'
 import { directPort } from './direct-tls.ts'
 import { startExec } from './exec-session.ts'
@@ -60,6 +63,8 @@ export interface KubernetesEngineOptions {
   readonly connectMs?: number
   /** Ends the search for the cluster. */
   readonly signal?: AbortSignal | undefined
+  /** The supervisor runs in a pod itself. */
+  readonly place?: DetachedPlace | undefined
 }
 
 const capabilities: Capabilities = {
@@ -95,12 +100,13 @@ export async function createKubernetesEngine({
   env = process.env,
   connectMs = 10_000,
   signal,
+  place,
 }: KubernetesEngineOptions): Promise<Engine> {
   const parsed = parseSettings(settings)
   const cluster = await findCluster(parsed.context, env)
   const client = new ApiClient(cluster, env)
-  const namespace = parsed.namespace ?? cluster.namespace
-  const engine = new Kubernetes({ owner, runtimeDirectory, settings: parsed, client, namespace })
+  const namespace = place?.namespace ?? parsed.namespace ?? cluster.namespace
+  const engine = new Kubernetes({ owner, runtimeDirectory, settings: parsed, client, namespace, place })
   try {
     await engine.connect(connectMs, signal)
     return engine
@@ -116,6 +122,7 @@ interface Parts {
   readonly settings: KubernetesSettings
   readonly client: ApiClient
   readonly namespace: string
+  readonly place: DetachedPlace | undefined
 }
 
 interface Known {
@@ -126,12 +133,14 @@ interface Known {
 class Kubernetes implements Engine {
   readonly name = 'kubernetes'
   readonly capabilities: Capabilities = capabilities
+  readonly detached: DetachedSupervisors
   readonly #owner: SupervisorId
   readonly #client: ApiClient
   readonly #namespace: string
   readonly #pods: string
   readonly #runtimeDirectory: string
   readonly #settings: KubernetesSettings
+  readonly #place: DetachedPlace | undefined
   readonly #watch: PodWatch
   readonly #anchor: Anchor
   readonly #keepers: Keepers
@@ -144,14 +153,16 @@ class Kubernetes implements Engine {
   readonly #closing = new AbortController()
   #program: Promise<Buffer> | undefined
 
-  constructor({ owner, runtimeDirectory, settings, client, namespace }: Parts) {
+  constructor({ owner, runtimeDirectory, settings, client, namespace, place }: Parts) {
+    this.detached = new KubernetesDetached({ client, namespace, settings, runtimeDirectory })
+    this.#place = place
     this.#owner = owner
     this.#client = client
     this.#settings = settings
     this.#runtimeDirectory = runtimeDirectory
     this.#namespace = namespace
     this.#pods = `/api/v1/namespaces/${namespace}/pods`
-    this.#anchor = new Anchor(client, namespace, owner)
+    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job })
     this.#keepers = new Keepers(client, namespace)
     this.#watch = new PodWatch({
       client,
@@ -196,7 +207,7 @@ class Kubernetes implements Engine {
   async provide(tree: Tree, signal: AbortSignal): Promise<TreeRef> {
     signal.throwIfAborted()
     if (!this.#archives.has(tree.hash)) {
-      const archive = makeArchive(tree, this.#runtimeDirectory, this.#closing.signal)
+      const archive = this.#place ? readArchive(this.#place) : makeArchive(tree, this.#runtimeDirectory, this.#closing.signal)
       archive.catch(() => this.#archives.delete(tree.hash))
       this.#archives.set(tree.hash, archive)
     }

@@ -11,6 +11,13 @@ export interface Setup {
   readonly orphanGraceMs: number
   /** After the worker's end the pod waits a moment for `keep`, which makes it stay. */
   readonly keep?: boolean
+  /** What is started is a supervisor, which goes on alone from the moment when all that it is told has arrived. */
+  readonly detached?: {
+    /** The file that keeps the archive as it came, for the workers to come. */
+    readonly archive: string
+    /** From the cluster's SIGTERM to the kill. */
+    readonly graceMs: number
+  }
 }
 
 /** How the worker ended; `fault` when it never began. */

@@ -22,21 +22,17 @@ const unusualMs = 3000
 const retryMs = 2000
 
 /**
- * Tells each warning about the pod until the signal aborts; never rejects. Without the right to see events it tells nothing: a start does
- * not fail for want of it.
+ * Tells each warning about a pod or a Job until the signal aborts; never rejects. `path` is its path in the API. Without the right to see
+ * events it tells nothing: a start does not fail for want of it.
  */
-export async function watchWarnings(
-  client: ApiClient,
-  podPath: string,
-  signal: AbortSignal,
-  tell: (warning: Warning) => void,
-): Promise<void> {
-  const [, namespacePath = '', pod = ''] = /^(.*)\/pods\/([^/]+)$/.exec(podPath) ?? []
-  const query = { watch: true, fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${pod},type=Warning` }
+export async function watchWarnings(client: ApiClient, path: string, signal: AbortSignal, tell: (warning: Warning) => void): Promise<void> {
+  const [, namespace = '', kinds = '', name = ''] = /\/namespaces\/([^/]+)\/(pods|jobs)\/([^/]+)$/.exec(path) ?? []
+  const kind = kinds === 'jobs' ? 'Job' : 'Pod'
+  const query = { watch: true, fieldSelector: `involvedObject.kind=${kind},involvedObject.name=${name},type=Warning` }
   for (let waitMs = unusualMs; ; waitMs = retryMs) {
     try {
       await pause(waitMs, undefined, { signal })
-      const response = await client.stream(`${namespacePath}/events`, { query, signal })
+      const response = await client.stream(`/api/v1/namespaces/${namespace}/events`, { query, signal })
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
         const { type, object } = JSON.parse(line) as EventOfWatch
         if (type !== 'ERROR' && object.reason !== undefined) tell({ reason: object.reason, message: object.message ?? '' })

@@ -22,6 +22,10 @@ export interface KubernetesSettings {
   readonly user?: string
   /** Pods run as it, and get no token of it all the same. */
   readonly serviceAccount?: string
+  /** Supervisors that run in the cluster (`cowait run --detach`) have its rights; workers never do. */
+  readonly supervisorAccount?: string
+  /** Seconds for which a detached run that has ended can still be read; an hour unless told. */
+  readonly keepDetached?: number
   readonly imagePullSecrets?: readonly string[]
   readonly nodeSelector?: Readonly<Record<string, string>>
   readonly tolerations?: readonly Toleration[]
@@ -70,6 +74,8 @@ const checks: Readonly<Record<keyof KubernetesSettings, Check>> = {
   workdir: text,
   user: (value) => (typeof value === 'string' && /^\d+(:\d+)?$/.test(value) ? undefined : 'a number, such as "1000" or "1000:1000"'),
   serviceAccount: name,
+  supervisorAccount: name,
+  keepDetached: (value) => (Number.isInteger(value) && Number(value) >= 0 ? undefined : 'a whole number of seconds'),
   imagePullSecrets: (value) =>
     Array.isArray(value) && value.every(isName) ? undefined : 'a list of names of secrets, such as ["registry"]',
   nodeSelector: texts,

@@ -133,9 +133,8 @@ async function createAndConnect(
     turns.arrive(path)
     pod.onPod = () => {}
     report({ phase: 'booting' })
-    const { program } = archive.layout
     const setup = {
-      argv: ['node', program],
+      argv: ['node', archive.program],
       cwd: spec.code.path,
       orphanGraceMs: environment.orphanGraceMs,
       ...(spec.keep && { keep: true }),

@@ -9,8 +9,10 @@
  * 2. The answer of last resort is `exit`: with it everything in the container ends.
  * 3. Asked to, it listens on the pod's own addresses too (direct-server.ts); the latest proved connection is the one that counts.
  * 4. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
+ * 5. What is started may be a supervisor itself: from then on it needs nobody, and its prints are the pod's log as they are.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { constants } from 'node:os'
 import { down, tokenBytes, up, type EndRequest, type Listen, type PodExit, type Setup } from '../pod-frames.ts'
@@ -55,6 +57,7 @@ let worker: PodWorker | undefined
 let isEnding = false
 let hasExited = false
 let isKept = false
+let isDetached = false
 let leaving: NodeJS.Timeout | undefined
 let current: Socket | undefined
 let hurry: () => void = () => {}
@@ -78,7 +81,7 @@ serve(launched.socket, launched.rest)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     hurry()
-    endWorker('SIGTERM', terminateMs)
+    endWorker('SIGTERM', setup?.detached?.graceMs ?? terminateMs)
   })
 }
 unpacking.onRoom = () => void current?.resume()
@@ -130,6 +133,7 @@ async function listen({ port, key }: Listen): Promise<void> {
 
 function waitForSupervisor(): void {
   clearTimeout(leaving)
+  if (isDetached) return
   leaving = setTimeout(() => {
     if (hasExited && isKept) return
     if (hasExited || !worker) process.exit(1)
@@ -146,12 +150,14 @@ function receive(type: number, payload: Buffer): void {
       setup = JSON.parse(payload.toString('utf8')) as Setup
       return
     case down.archive:
+      if (setup?.detached) appendFileSync(setup.detached.archive, payload)
       if (payload.length === 0) unpacking.end()
       else if (!unpacking.push(payload)) current?.pause()
       return
     case down.channel:
       return toWorker(payload)
     case down.channelEnd:
+      isDetached = setup?.detached !== undefined
       return toWorker(undefined)
     case down.keep:
       isKept = true
@@ -185,6 +191,7 @@ async function start(): Promise<void> {
     if (!sendPieces(up.channel, bytes)) channelUp.pause()
   })
   output.on('data', (bytes: Buffer) => {
+    if (setup?.detached) return void process.stdout.write(bytes)
     process.stdout.write(log.push(bytes))
     if (!sendPieces(up.output, bytes)) output.pause()
   })
@@ -230,6 +237,8 @@ async function leave(exit: PodExit): Promise<void> {
   hasExited = true
   session.send(up.channelEnd, Buffer.alloc(0))
   session.send(up.exit, Buffer.from(JSON.stringify(exit)))
+  // Whoever started a supervisor listens to it no longer than until its run has begun.
+  if (isDetached) void pause(session.isConnected ? reconnectMs : 0).then(hurry)
   await Promise.race([session.confirmed(), isHurried])
   if (setup?.keep) await Promise.race([pause(keepMs), isHurried])
   if (!isKept) process.exit(exit.code ?? 128 + (constants.signals[exit.signal as NodeJS.Signals] ?? 0))

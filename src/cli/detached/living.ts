@@ -1,0 +1,40 @@
+import type { Io } from '../io.ts'
+import { ControlClient } from '../control/control-client.ts'
+import type { Living, LivingRun } from '../control/living-runs.ts'
+import { findDetached, type DetachedTree } from './find.ts'
+
+/** A program has to be started in the supervisor's pod first. */
+const answerMs = 15_000
+
+export interface LivingDetached extends Omit<Living, 'silent'> {
+  readonly trees: readonly DetachedTree[]
+  /** Those that have not ended and do not answer: not started yet, or out of reach. */
+  readonly silent: readonly DetachedTree[]
+}
+
+/** The runs of detached trees that are alive, asked of their own supervisors. */
+export async function findLivingDetached(io: Io): Promise<LivingDetached> {
+  const found = await findDetached(io)
+  const alive = found.trees.filter(({ state }) => state !== 'ended')
+  const asked = await Promise.all(alive.map(async (tree) => ({ tree, answer: await ask(tree) })))
+  return {
+    trees: found.trees,
+    runs: asked.flatMap(({ answer }) => answer?.runs ?? []),
+    silent: asked.flatMap(({ tree, answer }) => (answer ? [] : [tree])),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(asked.flatMap(({ answer }) => answer?.client[Symbol.asyncDispose]() ?? []))
+      await found[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function ask({ run, state, place, supervisors }: DetachedTree): Promise<{ client: ControlClient; runs: LivingRun[] } | undefined> {
+  if (state !== 'running') return undefined
+  try {
+    const stream = await supervisors.connect(run, AbortSignal.timeout(answerMs))
+    const client = await ControlClient.open(stream, answerMs)
+    return { client, runs: (await client.list()).map((one) => ({ ...one, supervisor: place, client })) }
+  } catch {
+    return undefined
+  }
+}

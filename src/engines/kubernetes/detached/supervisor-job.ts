@@ -1,0 +1,58 @@
+/** What the cluster is asked to create for a supervisor: a Job of one pod, as workers' pods are but for its account and its labels. */
+import type { WorkerSpec } from '../../../core/engine.ts'
+import { codePath } from '../../delivery/code-layout.ts'
+import { podSpec } from '../pod-spec.ts'
+import type { KubernetesSettings } from '../settings.ts'
+
+export interface SupervisorJobOptions {
+  readonly run: string
+  readonly task: string
+  readonly account: string
+  readonly settings: KubernetesSettings
+  /** SHA-256 of the token that opens the way to it. */
+  readonly hash: string
+  readonly hasAbove: boolean
+}
+
+/** Never the label of workers and their owners: nobody's sweep is to find it. */
+export const detachedLabel = 'cowait.detached'
+export const taskAnnotation = 'cowait/task'
+/** From the cluster's SIGTERM to its SIGKILL: for the whole tree to end. */
+export const endSeconds = 30
+
+/** A `batch/v1` Job that the cluster removes as soon as it has ended, until it is told to keep it longer. */
+export function supervisorJob({ run, task, account, settings, hash, hasAbove }: SupervisorJobOptions): object {
+  const { envFrom: _env, podVolumes: _volumes, ...placing } = settings
+  const { metadata, spec } = podSpec({
+    spec: { ...workerSpec, id: run, owner: run, name: run },
+    settings: { ...placing, serviceAccount: account },
+    anchor: { name: run },
+    annotations: {},
+    hash,
+    hasAbove,
+  }) as { metadata: { annotations: object }; spec: object }
+  const labels = { 'app.kubernetes.io/managed-by': 'cowait', [detachedLabel]: run }
+  const annotations = { ...metadata.annotations, [taskAnnotation]: task }
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: run, labels, annotations },
+    spec: {
+      backoffLimit: 0,
+      ttlSecondsAfterFinished: 0,
+      template: {
+        metadata: { labels: { ...settings.podLabels, ...labels }, annotations },
+        spec: { ...spec, automountServiceAccountToken: true, terminationGracePeriodSeconds: endSeconds },
+      },
+    },
+  }
+}
+
+const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
+  code: { hash: '', path: codePath, cwd: codePath },
+  resources: {},
+  mounts: [],
+  ports: {},
+  labels: {},
+  settings: {},
+}
