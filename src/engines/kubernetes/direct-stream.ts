@@ -11,7 +11,7 @@ export interface DirectWay {
 }
 
 /** For one address to answer; a network that drops what it forbids says nothing. */
-const addressMs = 1500
+const addressMs = 3000
 /** Probes of the kernel, besides the session's own beats. */
 const keepAliveMs = 10_000
 

@@ -2,13 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createServer as createTlsServer } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectDirect, type DirectWay } from '../../../src/engines/kubernetes/direct-stream.ts'
 import { directTls } from '../../../src/engines/kubernetes/direct-tls.ts'
 import { startLocalPod } from './local-pod.ts'
 
+const soon = { timeout: 20_000 }
 const signal = new AbortController().signal
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
 
 function certificate(): { key: string; cert: string } {
   const words = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost -keyout - -out -'
@@ -30,7 +33,7 @@ test('what passes cannot be read between the two, and only our program and the k
   await pod.open()
   const forwardedBytes = pod.forwarded[0]?.bytesWritten ?? 0
   pod.say('MARK of the input')
-  await expect.poll(() => pod.received).toMatchObject({ channel: 'MARK of the input', output: 'printed MARK\n' })
+  await expect.poll(() => pod.received, soon).toMatchObject({ channel: 'MARK of the input', output: 'printed MARK\n' })
   expect(pod.relay.connections).toBe(1)
   expect(pod.relay.whole().length).toBeGreaterThan(500)
   expect(pod.relay.whole().includes('MARK')).toBe(false)
@@ -45,7 +48,7 @@ test('a connection that breaks comes back the same way, and nothing is lost', as
   for (const word of ['one ', 'two ', 'three']) {
     pod.relay.cut()
     pod.say(word)
-    await expect.poll(() => pod.received.channel).toContain(word)
+    await expect.poll(() => pod.received.channel, soon).toContain(word)
   }
   expect(pod.received.channel).toBe('one two three')
   expect(pod.relay.connections).toBeGreaterThan(3)
@@ -53,11 +56,21 @@ test('a connection that breaks comes back the same way, and nothing is lost', as
   expect(pod.lost).toEqual([])
 })
 
+test.runIf(hasIpv6)('a pod listens on both kinds of addresses, and the latest who has the key is its supervisor', async () => {
+  await using pod = await startLocalPod()
+  await pod.open()
+  const stream = await connectDirect({ ...pod.way, addresses: ['::1'] }, signal)
+  await expect.poll(() => pod.relay.connections, soon).toBeGreaterThan(1)
+  stream.destroy()
+  pod.say('here again')
+  await expect.poll(() => pod.received.channel, soon).toBe('here again')
+})
+
 test('a pod whose supervisor left ends itself', async () => {
   await using pod = await startLocalPod()
   await pod.open()
   pod.say('x')
-  await expect.poll(() => pod.received.channel).toBe('x')
+  await expect.poll(() => pod.received.channel, soon).toBe('x')
   pod.link.close()
   await pod.ended
   expect(pod.log()).toContain('the supervisor is gone')
@@ -76,7 +89,7 @@ test('strangers are shown out, and disturb nobody', async () => {
   await using pod = await startLocalPod()
   await pod.open()
   pod.say('before ')
-  await expect.poll(() => pod.received.channel).toBe('before ')
+  await expect.poll(() => pod.received.channel, soon).toBe('before ')
   const recorded = Buffer.concat(pod.relay.seen.down)
   const { way } = pod
 
@@ -98,7 +111,7 @@ test('strangers are shown out, and disturb nobody', async () => {
   await Promise.race(many.slice(0, 20).map(({ gone }) => gone))
   pod.relay.cut()
   pod.say('meanwhile')
-  await expect.poll(() => pod.received.channel).toBe('before meanwhile')
+  await expect.poll(() => pod.received.channel, soon).toBe('before meanwhile')
   await Promise.all([silent, slow, ...many].map(({ gone }) => gone))
   expect(pod.lost).toEqual([])
 })
