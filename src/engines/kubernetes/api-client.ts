@@ -5,6 +5,7 @@
 import { Agent as PlainAgent, request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent, request } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import type { WebSocket } from 'ws'
 import { ApiError, isPassing, retryAfterMs } from './api-error.ts'
 import type { ApiStatus } from './api-types.ts'
@@ -36,6 +37,7 @@ export class ApiClient {
   readonly #credentials: CredentialSource
   readonly #agent: PlainAgent
   #awayAt = -Infinity
+  #secure: { readonly cert?: string; readonly key?: string; readonly secureContext: SecureContext } | undefined
 
   constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
     this.cluster = cluster
@@ -78,7 +80,7 @@ export class ApiClient {
     url.search = String(query)
     return new Socket(url, [protocol], {
       ...this.#tls(),
-      ...certificateOf(credentials),
+      ...this.#identity(credentials),
       headers: headersOf(credentials),
       perMessageDeflate: false,
       skipUTF8Validation: true,
@@ -106,6 +108,17 @@ export class ApiClient {
     return { ...(ca !== undefined && { ca }), rejectUnauthorized: !insecure, ...(serverName !== undefined && { servername: serverName }) }
   }
 
+  /** Certificates are read once: that takes longer than all else that a connection costs. */
+  #identity({ cert, key }: Credentials): { cert?: string; key?: string; secureContext?: SecureContext } {
+    if (this.cluster.server.protocol === 'http:') return {}
+    const { ca } = this.cluster
+    const own = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
+    if (!this.#secure || this.#secure.cert !== cert || this.#secure.key !== key) {
+      this.#secure = { ...own, secureContext: createSecureContext({ ...own, ...(ca !== undefined && { ca }) }) }
+    }
+    return this.#secure
+  }
+
   async #send(method: string, path: string, { query = {}, body, contentType, signal }: CallOptions): Promise<IncomingMessage> {
     const credentials = await this.#credentials.get()
     signal?.throwIfAborted()
@@ -115,7 +128,7 @@ export class ApiClient {
     const options: RequestOptions = {
       method,
       agent: this.#agent,
-      ...certificateOf(credentials),
+      ...this.#identity(credentials),
       headers: {
         accept: 'application/json',
         ...headersOf(credentials),
@@ -143,10 +156,6 @@ export class ApiClient {
 
 function headersOf({ authorization }: Credentials): Record<string, string> {
   return { 'user-agent': 'cowait', ...(authorization !== undefined && { authorization }) }
-}
-
-function certificateOf({ cert, key }: Credentials): { cert?: string; key?: string } {
-  return { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
 }
 
 async function refusal(response: IncomingMessage): Promise<ApiError> {

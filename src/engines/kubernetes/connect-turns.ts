@@ -66,6 +66,6 @@ export class ConnectTurns {
     const sharedMs = (this.#waiting.size / perSecond) * 1000
     const stepMs = Math.max(shortestMs, sharedMs, this.#usualMs * stepShare)
     const waitedMs = performance.now() - (wokenAt ?? since)
-    return Math.min(longestMs, waitedMs > 4 * this.#usualMs ? Math.max(stepMs, waitedMs / 10) : stepMs)
+    return Math.max(sharedMs, Math.min(longestMs, waitedMs > 4 * this.#usualMs ? Math.max(stepMs, waitedMs / 10) : stepMs))
   }
 }

@@ -161,7 +161,8 @@ export class Link {
         // 400: the pod has no node yet. 404: it is gone, which the watch tells with its cause.
         const mayPass = isPassing(error) || (error instanceof ApiError && (error.status === 400 || error.status === 404))
         failingSince = Math.min(failingSince, performance.now())
-        const isAwaited = error instanceof ApiError && error.status === 400
+        // The last is the node's word: it has not heard of the pod yet, which takes a node with much to do a while.
+        const isAwaited = error instanceof ApiError && (error.status === 400 || error.message.startsWith('pod not found'))
         if (!mayPass || (!isAwaited && performance.now() - failingSince > failingMs)) throw error
         // Not for longer than a pod waits that was there before.
         await pause(Math.min(retryAfterMs(error), longestPauseMs), undefined, { signal })
