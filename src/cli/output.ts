@@ -23,7 +23,8 @@ export class Output {
 
   constructor(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv) {
     this.#stream = stream
-    this.isTerminal = stream.isTTY
+    // Undefined, whatever its type says, where it is no terminal.
+    this.isTerminal = (stream.isTTY as boolean | undefined) ?? false
     this.hasColours = wantsColours(this.isTerminal, env)
     this.colours = coloursFor(this.hasColours)
     ;(stream as Handle)._handle?.setBlocking?.(false)

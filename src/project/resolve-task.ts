@@ -75,7 +75,9 @@ function unknownTask(project: Project, place: string, cwd: string): UsageError {
   const known = namesIn(project).map((name) => fromFolder(project, name, cwd))
   const forms = new Map(known.flatMap((name) => [name, stemOf(name), basename(name), stemOf(basename(name))].map((form) => [form, name])))
   const meant = nearest(place, forms.keys())
-  const hint = meant === undefined ? '' : ` Did you mean ${forms.get(meant)}?`
+  const [, module = '', name = ''] = /^(.+)\.(\w+)$/.exec(place) ?? []
+  const proposed = meant === undefined ? (forms.has(module) ? `${module}:${name}` : undefined) : forms.get(meant)
+  const hint = proposed === undefined ? '' : ` Did you mean ${proposed}?`
   const list = known.slice(0, 20).join(', ') + (known.length > 20 ? ` and ${known.length - 20} more` : '')
   const where = resolve(cwd) === project.root ? project.root : `${cwd} or in the project ${project.root}`
   return new UsageError(

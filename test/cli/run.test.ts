@@ -158,6 +158,8 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['an input that is not JSON', ['single', '-i', 'a:={'], 'not JSON'],
     ['a missing input file', ['single', '-f', 'gone.json'], 'gone.json'],
     ['an input that is no object', ['single', '-f', 'list.json'], 'an input is an object'],
+    ['an input that nobody gives', ['single', '-f', '/dev/null'], '-f /dev/null: the file is empty'],
+    ['a task after a dot', ['outcomes.failing'], 'Did you mean outcomes:failing?'],
     ['an unknown key of a schema', ['resize', '-i', 'fil=a.png'], 'Did you mean "file"'],
     ['a wrong type', ['resize', '-i', 'file=a', '-i', 'width=7.5'], 'expected an integer'],
     ['a wrong choice', ['resize', '-i', 'file=a', '-i', 'formats=web'], 'Did you mean "webp"'],

@@ -85,6 +85,13 @@ describe('what the machine lacks ends with one message, how to mend it, and no s
   })
 })
 
+test('a pipe gets no colours, in CI neither', async () => {
+  for (const env of [{ CI: 'true' }, { CI: 'true', TERM: 'dumb' }, { TERM: 'xterm-256color' }]) {
+    const { stderr } = await cowait(['rnu'], { cwd: project.root, env })
+    expect(stderr).toMatch(/^error unknown command/)
+  }
+})
+
 test('a Docker engine that hangs is given up early, and what else there is is told', async () => {
   const held: Socket[] = []
   const hanging = createServer((socket) => held.push(socket))

@@ -22,7 +22,9 @@ export async function readInput(
 }
 
 async function readObject(file: string, cwd: string): Promise<Record<string, unknown>> {
-  const value = await parseText(file, readText(file, cwd))
+  const text = readText(file, cwd)
+  if (text.trim() === '') throw new UsageError(`-f ${file}: ${file === '-' ? 'nothing came on the standard input' : 'the file is empty'}`)
+  const value = await parseText(file, text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new UsageError(`-f ${file}: an input is an object, and this is ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}`)
 }

@@ -26,5 +26,5 @@ export function findRun(wanted: string, folder: string): { file: string; run: st
     if (runs.length > 1) throw new UsageError(`${wanted} fits ${runs.length} runs: ${runs.slice(0, 5).join(', ')}. Give more of the id.`)
   }
   if (!newest) throw new UsageError(noRecords(folder))
-  throw new UsageError(`There is no record of a run ${wanted} in ${folder}.`)
+  throw new UsageError(`There is no record of a run ${wanted} in ${folder}; the newest is ${newest.id}.`)
 }
