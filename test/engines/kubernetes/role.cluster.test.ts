@@ -24,6 +24,7 @@ describe.runIf(await hasKubernetes())('the Role of the docs', () => {
       events: 'list watch',
       pods: 'create get list watch delete',
       'pods/exec': 'get create',
+      'pods/log': 'get',
       'pods/portforward': 'get create',
       'jobs.batch': 'create list patch delete',
     })
