@@ -72,17 +72,30 @@ async function isInstalled(project: Project, place: string): Promise<boolean> {
 }
 
 function unknownTask(project: Project, place: string, cwd: string): UsageError {
-  const known = namesIn(project).map((name) => fromFolder(project, name, cwd))
+  const names = namesIn(project)
+  const known = names.map((name) => fromFolder(project, name, cwd))
   const forms = new Map(known.flatMap((name) => [name, stemOf(name), basename(name), stemOf(basename(name))].map((form) => [form, name])))
-  const meant = nearest(place, forms.keys())
-  const [, module = '', name = ''] = /^(.+)\.(\w+)$/.exec(place) ?? []
-  const proposed = meant === undefined ? (forms.has(module) ? `${module}:${name}` : undefined) : forms.get(meant)
-  const hint = proposed === undefined ? '' : ` Did you mean ${proposed}?`
+  const exporting = names.slice(0, 200).find((name) => hasExport(join(project.root, name), place))
+  const byExport = exporting && `${stemOf(fromFolder(project, exporting, cwd))}:${place}`
+  const [, module = '', task = ''] = /^(.+)\.(\w+)$/.exec(place) ?? []
+  const byDot = forms.has(module) ? `${module}:${task}` : undefined
+  const meant = byExport ?? forms.get(nearest(place, forms.keys()) ?? '') ?? byDot
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
   const list = known.slice(0, 20).join(', ') + (known.length > 20 ? ` and ${known.length - 20} more` : '')
   const where = resolve(cwd) === project.root ? project.root : `${cwd} or in the project ${project.root}`
   return new UsageError(
     `There is no task ${JSON.stringify(place)} in ${where}.${hint}${known.length > 0 ? ` There are ${list}.` : ' There is no code at all.'}`,
   )
+}
+
+/** For somebody who only remembers `square` of `jobs/math:square`. */
+function hasExport(file: string, name: string): boolean {
+  if (!/^\w+$/.test(name)) return false
+  try {
+    return new RegExp(`^export (?:const|let|var) ${name}\\b`, 'm').test(readFileSync(file, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** Code files by their paths from the project's root, except those that are ignored; a few levels are enough to help. */

@@ -271,7 +271,9 @@ test.each(['hello', 'fan-out', 'web'])('init writes the %s project and overwrite
   using folder = new TestProject()
   const root = join(folder.root, 'made')
   expect(await cowait(['init', 'made', '--yes', '--template', template], { cwd: folder.root })).toMatchObject({ code: 0 })
-  expect(readdirSync(root)).toContain('package.json')
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: { cowait: string } }
+  // It was not installed from a registry: the new project takes it from where it is.
+  expect(realpathSync(join(root, dependencies.cowait.replace('file:', '')))).toBe(realpathSync(join(import.meta.dirname, '../..')))
   const again = await cowait(['init', 'made', '--yes'], { cwd: folder.root })
   expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('package.json') as string })
 })

@@ -145,6 +145,7 @@ export const mapped = task(async () => {
 describe('what was asked for wrongly ends with 2, one message and no stack of ours', () => {
   test.each([
     ['an unknown task', ['outcome'], 'Did you mean outcomes'],
+    ['an export without its file', ['failing'], 'Did you mean outcomes:failing?'],
     ['an unknown export', ['outcomes:faling'], 'outcomes:failing'],
     ['several tasks', ['outcomes'], 'outcomes:deep, outcomes:done'],
     ['no task at all', [], 'which task'],

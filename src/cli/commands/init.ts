@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { basename, join, relative, resolve } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { ownPackage } from '../../project/package-root.ts'
@@ -23,11 +23,11 @@ const templates: readonly Template[] = [hello, fanOut, web]
 export async function init(folder: string | undefined, flags: InitFlags, io: Io): Promise<number> {
   const template = flags.template === undefined ? await askTemplate(flags, io) : findTemplate(flags.template)
   const root = resolve(io.cwd, folder ?? '.')
-  const files = { ...commonFiles(packageName(root), flags.package ?? `^${ownPackage().version}`, template), ...template.files }
+  mkdirSync(root, { recursive: true })
+  const files = { ...commonFiles(packageName(root), flags.package ?? ownSpec(root), template), ...template.files }
   const taken = Object.keys(files).filter((file) => existsSync(join(root, file)))
   if (taken.length > 0)
     throw new UsageError(`cowait init: ${root} already has ${taken.join(', ')}. Choose an empty folder: cowait init my-project`)
-  mkdirSync(root, { recursive: true })
   for (const [file, text] of Object.entries(files)) writeFileSync(join(root, file), text)
   const { colours } = io.stderr
   const steps = [...(root === io.cwd ? [] : [`cd ${relative(io.cwd, root) || '.'}`]), 'npm install', `npx ${template.first}`]
@@ -51,6 +51,30 @@ async function askTemplate({ yes }: InitFlags, io: Io): Promise<Template> {
   const chosen = await select({ message: 'Which template?', options, output: process.stderr })
   if (isCancel(chosen)) throw new UsageError('cowait init: nothing was created')
   return chosen
+}
+
+/** This version; where it was not installed from a registry, the file or folder that it came from. */
+function ownSpec(root: string): string {
+  const place = ownPlace()
+  return place === undefined ? `^${ownPackage().version}` : `file:${relative(realpathSync(root), place)}`
+}
+
+function ownPlace(): string | undefined {
+  const own = ownPackage().root
+  const modules = dirname(own)
+  if (basename(modules) !== 'node_modules') return own
+  try {
+    const { packages } = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8')) as Installed
+    const resolved = packages?.[`node_modules/${basename(own)}`]?.resolved
+    return resolved?.startsWith('file:') ? resolve(dirname(modules), resolved.slice('file:'.length)) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What npm notes of what it installed. */
+interface Installed {
+  readonly packages?: Readonly<Record<string, { readonly resolved?: string }>>
 }
 
 function packageName(root: string): string {
