@@ -41,6 +41,7 @@ export type Down =
       readonly flush: string
       /** The methods that the caller offers to the run. */ readonly handlers?: readonly string[]
       /** The caller cannot be asked whether to retry: the task's own `when` decides, by `retryable`. */ readonly decides?: boolean
+      /** For calls that are unfinished when the function returns; `cancel` unless told. */ readonly orphans?: RunOptions['orphans']
       readonly input: ValueHeader
     }
   /** To a worker: its run is cancelled. */

@@ -169,6 +169,7 @@ const down: Shapes<Exclude<Down, { readonly type: 'event' } | LineFrame>> = {
     flush: text,
     handlers: optional(methodNames),
     decides: optional(boolean),
+    orphans: optional(oneOf('cancel', 'wait', 'fail')),
     input: valueHeader,
   }),
   cancel: object<Message<Down, 'cancel'>>({ type: oneOf('cancel'), run: id, reason: cancelReason, graceMs: number }),

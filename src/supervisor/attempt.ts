@@ -293,6 +293,7 @@ export class Attempt implements Owner {
       flush: this.#flushToken,
       ...(handlers.length > 0 ? { handlers } : {}),
       ...(decides && options.retry?.ask ? { decides } : {}),
+      ...(options.orphans ? { orphans: options.orphans } : {}),
       input,
     })
     void sent.then((fault) => fault && this.#channel?.fail(fault))

@@ -108,13 +108,13 @@ export class Execution {
     try {
       const running = runInScope(this.scope, async () => await work((opened = this.#body = definition.open())))
       const output = await Promise.race([running, this.#failedOutside])
-      const unseen = await this.#closeScope(definition)
+      const unseen = await this.#closeScope()
       if (unseen) throw unseen
       result = { ok: true, value: await this.#checkOutput(definition, output) }
     } catch (error) {
       result = { ok: false, error: this.line.explain(error) }
       this.scope.cancel(error)
-      await this.#closeScope(definition)
+      await this.#closeScope()
     }
     if (opened?.after) await this.#after(opened, result)
     if (!result.ok) throw result.error
@@ -163,8 +163,8 @@ export class Execution {
     }
   }
 
-  async #closeScope(definition: TaskDefinition): Promise<Error | undefined> {
-    const { orphans = 'cancel' } = definition.options
+  async #closeScope(): Promise<Error | undefined> {
+    const { orphans = 'cancel' } = this.#options.message
     const { unfinished } = this.scope
     const unseen = await this.scope.close(orphans === 'wait' ? 'wait' : 'cancel')
     this.line.close()

@@ -4,6 +4,7 @@ import { borders } from './border-suite.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
 import { language } from './language-suite.ts'
+import { options } from './options-suite.ts'
 import { conformance } from './suite.ts'
 
 const engine: ConformanceEngine = { name: 'docker', isolated: true, options: { engine: 'docker' } }
@@ -13,4 +14,5 @@ describe.runIf(hasDocker())('docker', () => {
   concurrency(engine)
   language(engine)
   borders(engine)
+  options(engine)
 })

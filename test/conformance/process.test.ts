@@ -2,6 +2,7 @@ import { borders } from './border-suite.ts'
 import { concurrency } from './concurrency-suite.ts'
 import type { ConformanceEngine } from './host.ts'
 import { language } from './language-suite.ts'
+import { options } from './options-suite.ts'
 import { conformance } from './suite.ts'
 
 const engine: ConformanceEngine = { name: 'process', isolated: true, options: { engine: 'process' } }
@@ -10,3 +11,4 @@ conformance(engine)
 concurrency(engine)
 language(engine)
 borders(engine)
+options(engine)

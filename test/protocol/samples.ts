@@ -111,6 +111,7 @@ export const down: readonly Down[] = [
     flush: 'token',
     handlers: ['limit'],
     decides: true,
+    orphans: 'wait',
     input: inline,
   },
   { type: 'cancel', run: 'a', reason, graceMs: 5000 },
