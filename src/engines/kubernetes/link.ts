@@ -18,6 +18,7 @@ import { forward } from './forwarded-stream.ts'
 import { port } from './launch-line.ts'
 import { down, tokenBytes, up, type Listen, type Listening } from './pod-frames.ts'
 import type { PodStream } from './pod-stream.ts'
+import { readListening } from './pod-words.ts'
 import { Session } from './session.ts'
 import { withTimeLimit } from '../time-limit.ts'
 
@@ -83,7 +84,7 @@ export class Link {
       beatMs,
       silenceMs,
       onFrame: (type, payload) => {
-        if (type === up.listening) this.#onListening(JSON.parse(payload.toString('utf8')) as Listening)
+        if (type === up.listening) this.#onListening(readListening(payload))
         else options.onFrame(type, payload)
       },
       onRoom: () => options.onRoom(),

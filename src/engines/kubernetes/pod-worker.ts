@@ -7,6 +7,7 @@ import type { Pod } from './api-types.ts'
 import { exitOf } from './conditions.ts'
 import type { Link } from './link.ts'
 import { down, up, type EndRequest, type PodExit, type Setup } from './pod-frames.ts'
+import { readExit } from './pod-words.ts'
 
 const pieceBytes = 64 << 10
 /** The watch is this far behind a broken link at most. */
@@ -77,7 +78,7 @@ export class PodWorker {
       case up.channelEnd:
         return this.#endChannel()
       case up.exit:
-        return this.#end(this.#exitOf(JSON.parse(payload.toString('utf8')) as PodExit))
+        return this.#end(this.#exitOf(readExit(payload)))
     }
   }
 
