@@ -24,6 +24,7 @@ interface Manifest {
 
 /** Reads the program's files and the manifests of packages; our own package is left out, and so are mere types. */
 export function usedPackages(tree: Tree): UsedPackage[] {
+  const root = realpathSync(tree.root)
   const found = new Map<string, UsedPackage>()
   const seen = new Set<string>()
   const add = (name: string, from: string): void => {
@@ -32,13 +33,12 @@ export function usedPackages(tree: Tree): UsedPackage[] {
     const place = locate(name, from)
     if (place === undefined) return
     const folder = realpathSync(place)
-    // A linked package of the workspace is part of the code.
-    if (!folder.split(sep).includes('node_modules')) return
+    // A linked package of the workspace is part of the code; one from elsewhere is not.
+    if (!folder.split(sep).includes('node_modules') && placeIn(root, folder) !== undefined) return
     if (found.has(place)) return
     found.set(place, { place, folder })
     for (const dependency of declared(join(folder, 'package.json'))) add(dependency, folder)
   }
-  const root = realpathSync(tree.root)
   for (const { path } of tree.files) {
     const from = join(root, dirname(path))
     if (path.endsWith('package.json')) for (const name of declared(join(tree.directory, path))) add(name, from)
@@ -56,7 +56,7 @@ export function packageFiles(folder: string): string[] {
     for (const entry of entries) {
       const path = inside === '' ? entry.name : `${inside}/${entry.name}`
       if (entry.isDirectory()) {
-        if (entry.name !== 'node_modules') visit(path)
+        if (entry.name !== 'node_modules' && entry.name !== '.git') visit(path)
       } else if (entry.isFile() && !isForToolsOnly(entry.name, names)) files.push(path)
     }
   }

@@ -125,9 +125,12 @@ function* packageEntries(tree: Tree, parts: readonly { source: string; target: s
   }
   const done = new Set<string>()
   for (const { place, folder } of usedPackages(tree)) {
-    const at = insideOf(folder)
-    if (at === undefined) continue
     const link = insideOf(place)
+    const known = insideOf(folder)
+    const at = known ?? link
+    if (at === undefined) continue
+    // A link that leads elsewhere: what lies there comes to its place, with the dependencies of its own.
+    if (known === undefined) places.push({ source: folder, target: at })
     if (link !== undefined && link !== at && lstatSync(place).isSymbolicLink() && !done.has(link)) {
       done.add(link)
       yield { at: link, link: posix.relative(posix.dirname(link), at) || readlinkSync(place) }
