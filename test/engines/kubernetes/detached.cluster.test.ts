@@ -71,6 +71,12 @@ describe.runIf(isThere)('cowait run --detach', () => {
   const there = (...args: string[]): Promise<Ended> => cowait(args, other)
   const listed = async (): Promise<{ id: string; parent: string | null; status: string }[]> =>
     JSON.parse((await there('ps', '--json')).stdout) as { id: string; parent: string | null; status: string }[]
+  const jobsOfRuns = async (): Promise<string[]> => {
+    const { items } = (await api('GET', `${jobs}?labelSelector=cowait.detached`)) as {
+      items: { metadata: { name: string; deletionTimestamp?: string } }[]
+    }
+    return items.flatMap(({ metadata }) => (metadata.deletionTimestamp === undefined ? [metadata.name] : []))
+  }
   const only = (run: string): Promise<Ended> => there('rm', '--force', run)
 
   test('the tree goes on alone; from elsewhere it is followed from its beginning, also when it has ended', async () => {
@@ -123,15 +129,12 @@ describe.runIf(isThere)('cowait run --detach', () => {
 
   test('who starts it may be killed at once; its Job may be deleted by hand; nothing is left', async () => {
     const starting = new Invocation(['run', 'jobs:both', '-i', 'until=1h', '--engine', 'kubernetes', '--detach'], { cwd: project })
-    await until(
-      'its Job is there',
-      async () => ((await api('GET', `${jobs}?labelSelector=cowait.detached`)) as { items: object[] }).items.length === 1,
-    )
+    await until('its Job is there', async () => (await jobsOfRuns()).length === 1)
     starting.child.kill('SIGKILL')
     await starting.ended
     // Either it had all that it needs, or it ends without it.
-    const [early] = ((await api('GET', `${jobs}?labelSelector=cowait.detached`)) as { items: { metadata: { name: string } }[] }).items
-    if (early) await only(early.metadata.name)
+    const [early] = await jobsOfRuns()
+    if (early !== undefined) await only(early)
     await cowait(['prune'], { cwd: project })
     const run = await detach('jobs:both', '-i', 'until=1h')
     const attached = new Invocation(['attach', run, '--progress', 'plain'], other)
@@ -179,6 +182,11 @@ describe.runIf(isThere)('cowait run --detach', () => {
     configure({})
     expect(await refused()).toMatchObject({ code: 2, stderr: expect.stringContaining('"supervisorAccount"') })
     configure({ supervisorAccount: 'nobody' })
+    const interrupted = new Invocation(['run', 'jobs:sees', '--engine', 'kubernetes', '--detach'], { cwd: project })
+    await until('its Job is there', async () => (await jobsOfRuns()).length === 1)
+    interrupted.child.kill('SIGINT')
+    expect(await interrupted.ended).toMatchObject({ code: 130, stdout: '', stderr: expect.stringContaining('nothing is left of it') })
+    expect(await jobsOfRuns()).toEqual([])
     expect(await refused()).toMatchObject({ code: 3, stderr: expect.stringContaining('serviceaccount "nobody" not found') })
     configure({ supervisorAccount: 'default' })
     const run = await detach('jobs:sees')
