@@ -121,6 +121,32 @@ describe.skipIf(!hasDocker())('a run in containers', { timeout: 120_000 }, () =>
   })
 })
 
+describe.skipIf(!hasDocker())('the first run of a project', { timeout: 120_000 }, () => {
+  test('makes as many containers as it has runs, and removes them', async () => {
+    using fresh = new TestProject()
+    fresh.write(
+      'pair.ts',
+      `import { task, join } from 'cowait'
+export const one = task(async () => 1)
+export const pair = task(async () => await join([one(), one()]))
+`,
+    )
+    const since = String(Date.now() / 1000)
+    const args = ['run', 'pair:pair', '--engine', 'docker', '--image', 'node:24-slim', '--ndjson']
+    const { code, stdout } = await cowait(args, { cwd: fresh.root })
+    expect(code).toBe(0)
+    const runs = [...stdout.matchAll(/"type":"created".*"run":"([^"]+)"/g)].map(([, run]) => run)
+    expect(runs).toHaveLength(3)
+    const format = '{{.Action}} {{index .Actor.Attributes "cowait.name"}}'
+    const span = ['--since', since, '--until', String(Date.now() / 1000), '--filter', 'type=container', '--filter', 'label=cowait.owner']
+    const events = (await docker('events', ...span, '--format', format)).split('\n')
+    for (const action of ['create', 'start', 'die', 'destroy']) {
+      const names = events.flatMap((line) => (line.startsWith(`${action} `) ? [line.slice(action.length + 1)] : []))
+      expect(names.toSorted(), action).toEqual(runs.toSorted())
+    }
+  })
+})
+
 describe.skipIf(!hasDocker())('a tree of runs in two engines', { timeout: 120_000 }, () => {
   test('goes from processes into containers and back, in one stream of events', async () => {
     const { code, stdout } = await at('run', 'mixed:fromProcess', '--engine', 'process', '--ndjson')

@@ -22,6 +22,20 @@ export interface PathStat {
   readonly mtimeMs: number
 }
 
+/** What stands at a path inside of a container, started or not, or undefined. */
+export async function statInside(client: DockerClient, containerId: string, path: string): Promise<PathStat | undefined> {
+  try {
+    const response = await client.stream('HEAD', `/containers/${containerId}/archive`, { query: { path } })
+    response.resume()
+    const text = Buffer.from(String(response.headers['x-docker-container-path-stat']), 'base64').toString('utf8')
+    const { size, mtime } = JSON.parse(text) as { size: number; mtime: string }
+    return { size, mtimeMs: Date.parse(mtime) }
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
 export class Carrier implements AsyncDisposable {
   readonly #client: DockerClient
   readonly #id: string
@@ -48,17 +62,8 @@ export class Carrier implements AsyncDisposable {
   }
 
   /** What stands at a path, or undefined. */
-  async stat(path: string): Promise<PathStat | undefined> {
-    try {
-      const response = await this.#client.stream('HEAD', `/containers/${this.#id}/archive`, { query: { path } })
-      response.resume()
-      const text = Buffer.from(String(response.headers['x-docker-container-path-stat']), 'base64').toString('utf8')
-      const { size, mtime } = JSON.parse(text) as { size: number; mtime: string }
-      return { size, mtimeMs: Date.parse(mtime) }
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
+  stat(path: string): Promise<PathStat | undefined> {
+    return statInside(this.#client, this.#id, path)
   }
 
   /** Whether a folder holds nothing. */

@@ -1,6 +1,8 @@
 /**
  * Brings a version of the program to where the engine's containers can read it. The folders of this host are mounted when the engine
  * really sees them (one behind a virtual machine sees some, a remote one none); else volumes named by their content are filled, once.
+ *
+ * An engine on this host's own socket is taken to see them until its first container shows: that is looked into before it is started.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -10,7 +12,7 @@ import type { StartPhase } from '../../core/engine.ts'
 import type { Tree } from '../../core/tree.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiMount } from './api-types.ts'
-import { Carrier } from './carrier.ts'
+import { Carrier, statInside, type PathStat } from './carrier.ts'
 import { layOut, type Layout, type Part } from '../delivery/code-layout.ts'
 import { ContentVolumes, type Content } from './content-volumes.ts'
 import type { DockerClient } from './docker-client.ts'
@@ -29,6 +31,13 @@ export interface CodeDeliveryOptions {
   readonly runtimeDirectory: string
 }
 
+/** What a worker's container mounts to have the program. */
+export interface CodeMounts {
+  readonly mounts: readonly ApiMount[]
+  /** Whether a container that was created with them has the program of this host; absent where that is known. */
+  readonly prove?: (containerId: string) => Promise<boolean>
+}
+
 interface Source {
   readonly part: Part
   readonly folder: string
@@ -42,7 +51,9 @@ export class CodeDelivery {
   readonly #sources: readonly Source[]
   readonly #cache: string
   readonly #foreign = new Map<string, string | undefined>()
-  #mounts: SharedWork<readonly ApiMount[], StartPhase> | undefined
+  #mounts: SharedWork<CodeMounts, StartPhase> | undefined
+  #isProved = false
+  #isUnseen = false
 
   constructor(tree: Tree, options: CodeDeliveryOptions) {
     const { runtimeDirectory } = options
@@ -56,7 +67,7 @@ export class CodeDelivery {
   }
 
   /** The mounts of a worker's container. `image` tells any that the engine has; a look needs a container, and a container an image. */
-  mounts(image: () => Promise<string>, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
+  mounts(image: () => Promise<string>, signal: AbortSignal, report: Report): Promise<CodeMounts> {
     if (this.#mounts === undefined || this.#mounts.failed)
       this.#mounts = new SharedWork((shared, tell) => this.#deliver(image, shared, tell))
     return this.#mounts.wait(signal, report)
@@ -71,50 +82,89 @@ export class CodeDelivery {
     return this.#foreign.get(platform)
   }
 
-  async #deliver(findImage: () => Promise<string>, signal: AbortSignal, report: Report): Promise<readonly ApiMount[]> {
-    if (await this.#isSeen(findImage)) {
-      return this.#sources.map(({ part, folder }) => ({ Type: 'bind', Source: folder, Target: part.target, ReadOnly: true }))
-    }
+  /** The engine does not see this host's folders after all: the mounts that are asked for from now on are others. */
+  doubt(): void {
+    if (this.#isUnseen) return
+    this.#isUnseen = true
+    this.#mounts = undefined
+  }
+
+  /** Whether an engine's refusal to create a container says that it does not see these folders. `others`: what else it was to mount. */
+  saysUnseen(error: unknown, others: readonly string[]): boolean {
+    if (!isUnseen(error)) return false
+    const { message } = error
+    return this.#sources.some(({ folder }) => message.includes(folder)) || !others.some((path) => message.includes(path))
+  }
+
+  async #deliver(findImage: () => Promise<string>, signal: AbortSignal, report: Report): Promise<CodeMounts> {
+    const mounts = this.#sources.map(({ part, folder }): ApiMount => ({
+      Type: 'bind',
+      Source: folder,
+      Target: part.target,
+      ReadOnly: true,
+    }))
+    const seen = this.#isUnseen ? 'no' : await this.#isSeen(findImage)
+    if (seen === 'yes') return { mounts }
+    if (seen === 'perhaps') return { mounts, prove: (containerId) => this.#prove(containerId) }
     const volumes = new ContentVolumes({ ...this.#options, image: await findImage() })
     const contents = await Promise.all(this.#sources.map((source) => this.#contentOf(source)))
     const names = await volumes.fill(contents, signal, (detail) => report({ phase: 'preparing', detail }))
-    return this.#sources.map(({ part }, index) => ({
-      Type: 'volume',
-      Source: names[index] ?? '',
-      Target: part.target,
-      ReadOnly: true,
-      VolumeOptions: { NoCopy: true },
-    }))
+    return {
+      mounts: this.#sources.map(({ part }, index) => ({
+        Type: 'volume',
+        Source: names[index] ?? '',
+        Target: part.target,
+        ReadOnly: true,
+        VolumeOptions: { NoCopy: true },
+      })),
+    }
   }
 
-  /** Whether the engine sees this host's own folders: known from an earlier run, or tried. */
-  async #isSeen(findImage: () => Promise<string>): Promise<boolean> {
+  /** Whether the engine sees this host's own folders: known from an earlier run, to be tried with the first container, or tried here. */
+  async #isSeen(findImage: () => Promise<string>): Promise<'yes' | 'perhaps' | 'no'> {
+    const known = await this.#known()
+    if (this.#places().every((place) => known.has(place))) return 'yes'
+    if (this.#options.client.endpoint.kind === 'unix') return 'perhaps'
+    if (!(await this.#look(await findImage()))) return 'no'
+    await this.#remember()
+    return 'yes'
+  }
+
+  /** A new version of the code lies beside the ones that were seen. */
+  #places(): string[] {
+    const cowait = join(this.#tree.root, '.cowait')
+    return this.layout.parts.map(({ content }, index) => (content === 'code' ? cowait : (this.#sources[index]?.folder ?? '')))
+  }
+
+  get #memory(): string {
     const { client, engineId } = this.#options
-    const { layout } = this
-    const memory = join(
-      this.#cache,
-      `seen-${createHash('sha256').update(`${client.endpoint.name}\n${engineId}`).digest('hex').slice(0, 16)}.json`,
-    )
-    const known = new Set(
-      await readFile(memory, 'utf8').then(
-        (text) => JSON.parse(text) as string[],
-        () => [],
-      ),
-    )
-    // A new version of the code lies beside the ones that were seen.
-    const places = layout.parts.map((part, index) =>
-      part.content === 'code' ? join(this.#tree.root, '.cowait') : (this.#sources[index]?.folder ?? ''),
-    )
-    if (places.every((place) => known.has(place))) return true
-    const seen = await this.#look(await findImage())
-    if (seen) await writeFile(memory, JSON.stringify([...new Set([...known, ...places])]))
-    return seen
+    const name = createHash('sha256').update(`${client.endpoint.name}\n${engineId}`).digest('hex').slice(0, 16)
+    return join(this.#cache, `seen-${name}.json`)
+  }
+
+  async #known(): Promise<Set<string>> {
+    try {
+      return new Set(JSON.parse(await readFile(this.#memory, 'utf8')) as string[])
+    } catch {
+      return new Set()
+    }
+  }
+
+  async #remember(): Promise<void> {
+    await writeFile(this.#memory, JSON.stringify([...new Set([...(await this.#known()), ...this.#places()])]))
+  }
+
+  async #prove(containerId: string): Promise<boolean> {
+    if (this.#isProved) return true
+    const { client } = this.#options
+    this.#isProved = await this.#isSame((index, file) => statInside(client, containerId, `${this.layout.parts[index]?.target}/${file}`))
+    if (this.#isProved) await this.#remember()
+    return this.#isProved
   }
 
   /** Looks through the engine at one file of each folder: it must be the very same. */
   async #look(image: string): Promise<boolean> {
     const { client, labels } = this.#options
-    const witnesses = await Promise.all(this.#sources.map(({ folder }) => findFile(folder)))
     const mounts = this.#sources.map(({ folder }, index) => ({
       Type: 'bind' as const,
       Source: folder,
@@ -123,19 +173,22 @@ export class CodeDelivery {
     }))
     try {
       await using carrier = await Carrier.create(client, { image, labels, purpose: 'look', mounts })
-      for (const [index, file] of witnesses.entries()) {
-        if (file === undefined) continue
-        const here = await stat(join(this.#sources[index]?.folder ?? '', file))
-        const there = await carrier.stat(`/cowait-look/${index}/${file}`)
-        if (there === undefined || there.size !== here.size || Math.abs(there.mtimeMs - here.mtimeMs) > 1000) return false
-      }
-      return true
+      return await this.#isSame((index, file) => carrier.stat(`/cowait-look/${index}/${file}`))
     } catch (error) {
-      // Not there, or not shared with the engine's virtual machine: each engine has words of its own.
-      if (error instanceof ApiError && error.status !== 409 && /bind|mount|statfs|no such file|not shared/i.test(error.message))
-        return false
+      if (isUnseen(error)) return false
       throw error
     }
+  }
+
+  async #isSame(stats: (source: number, file: string) => Promise<PathStat | undefined>): Promise<boolean> {
+    for (const [index, { folder }] of this.#sources.entries()) {
+      const file = await findFile(folder)
+      if (file === undefined) continue
+      const here = await stat(join(folder, file))
+      const there = await stats(index, file)
+      if (there === undefined || there.size !== here.size || Math.abs(there.mtimeMs - here.mtimeMs) > 1000) return false
+    }
+    return true
   }
 
   async #contentOf({ part, folder }: Source): Promise<Content> {
@@ -143,6 +196,11 @@ export class CodeDelivery {
     const memory = join(this.#cache, `hash-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`)
     return { kind: part.content, hash: await hashFolder(found, memory), entries: found.map(({ entry }) => entry) }
   }
+}
+
+/** Not there, or not shared with the engine's virtual machine: each engine has words of its own. */
+function isUnseen(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status !== 409 && /bind|mount|statfs|no such file|not shared/i.test(error.message)
 }
 
 /** A file not far below a folder, the same one each time. */

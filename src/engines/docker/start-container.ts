@@ -5,7 +5,7 @@ import { startError } from './api-error.ts'
 import type { ApiContainer, ApiInfo } from './api-types.ts'
 import { AttachedStreams } from './attached-streams.ts'
 import { checkRoom, checkSpec, mib } from './check-spec.ts'
-import type { CodeDelivery } from './code-delivery.ts'
+import type { CodeDelivery, CodeMounts } from './code-delivery.ts'
 import { Container } from './container.ts'
 import { containerName, containerSpec } from './container-spec.ts'
 import { containerUser } from './container-user.ts'
@@ -70,7 +70,7 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
     early?.catch(() => {})
     const failed = new AbortController()
     const delivered = delivery.mounts(() => found.then(({ id }) => id), AbortSignal.any([signal, failed.signal]), report)
-    const [image, codeMounts] = await Promise.all([found, delivered, events.open(), volumes.check(spec, signal)]).catch(
+    const [image, code] = await Promise.all([found, delivered, events.open(), volumes.check(spec, signal)]).catch(
       async (error: unknown) => {
         // What looks at folders or fills volumes is a container, and goes first.
         failed.abort()
@@ -83,16 +83,20 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
       if (warning !== undefined) report({ phase: 'preparing', detail: warning })
     }
     await volumes.open(spec, image.id, containerUser(settings.user, image.user, environment.defaultUser), signal)
-    const creation = { spec, delivery, environment, settings, image, imageName, codeMounts }
+    const creation = { spec, delivery, environment, settings, image, imageName }
+    let codeMounts = code
     for (let tries = 1; ; tries++) {
       const joinsLate = canJoin && environment.joinsLate
       const networkId = isIsolated && !joinsLate ? await network.ensure(signal) : undefined
-      const create = (): Promise<Worker> => createAndStart({ ...creation, networkId, joinsLate }, signal, report)
+      const create = (): Promise<Worker> => createAndStart({ ...creation, code: codeMounts, networkId, joinsLate }, signal, report)
       try {
         const started = width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
         return await soonAfter(started, signal)
       } catch (error) {
-        if (error instanceof JoinRefused) environment.joinsLate = false
+        if (error instanceof CodeUnseen) {
+          delivery.doubt()
+          codeMounts = await delivery.mounts(() => Promise.resolve(image.id), signal, report)
+        } else if (error instanceof JoinRefused) environment.joinsLate = false
         else if (networkId === undefined || !tellsOf(networkId, error) || tries === networkTries) throw error
         else network.forget(networkId)
       }
@@ -126,6 +130,9 @@ async function soonAfter<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
+/** The container would not have had the program of this host. */
+class CodeUnseen extends Error {}
+
 interface Creation {
   readonly spec: WorkerSpec
   readonly delivery: CodeDelivery
@@ -133,7 +140,7 @@ interface Creation {
   readonly settings: DockerWorkerSettings
   readonly image: Image
   readonly imageName: string
-  readonly codeMounts: Awaited<ReturnType<CodeDelivery['mounts']>>
+  readonly code: CodeMounts
   /** Of the isolated network, where the worker starts in it. */
   readonly networkId: string | undefined
   /** It starts without a network and joins the isolated one then. */
@@ -141,13 +148,14 @@ interface Creation {
 }
 
 async function createAndStart(creation: Creation, signal: AbortSignal, report: Report): Promise<Worker> {
-  const { spec, delivery, environment, settings, image, imageName } = creation
+  const { spec, delivery, environment, settings, image, imageName, code } = creation
   const { client, info } = environment
   signal.throwIfAborted()
   report({ phase: 'creating' })
   const endMark = spec.keep ? new EndMark() : undefined
   const body = containerSpec({
     ...creation,
+    codeMounts: code.mounts,
     ownerLabels: environment.ownerLabels,
     defaultUser: environment.defaultUser,
     timeZone: environment.timeZone,
@@ -160,7 +168,10 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
   // Not to be given up half-way: a container that the engine makes after that would belong to nobody.
   const name = containerName(spec)
   const query = { name, platform: settings.platform }
-  const { Id } = await client.call<{ Id: string }>('POST', '/containers/create', { query, body })
+  const { Id } = await client.call<{ Id: string }>('POST', '/containers/create', { query, body }).catch((error: unknown) => {
+    const others = spec.mounts.flatMap((mount) => ('bind' in mount ? [mount.bind] : []))
+    throw code.prove && delivery.saysUnseen(error, others) ? new CodeUnseen() : error
+  })
   const memoryLimit = spec.resources.memoryLimit === undefined ? undefined : mib(spec.resources.memoryLimit)
   const warning = (): string | undefined => delivery.foreignAddons(image.platform)
   const facts = { id: spec.id, containerId: Id, name, image: imageName, memoryLimit, keep: spec.keep === true, warning }
@@ -169,6 +180,7 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
   let streams: AttachedStreams | undefined
   try {
     signal.throwIfAborted()
+    if (code.prove && !(await code.prove(Id))) throw new CodeUnseen()
     const query = { stream: true, stdin: true, stdout: true, stderr: true }
     const { socket, head } = await client.upgrade(`/containers/${Id}/attach`, { query })
     streams = new AttachedStreams(socket, head, endMark)
