@@ -17,6 +17,10 @@ interface Seen {
   readonly environment: string[]
   readonly others: string[]
   readonly descriptors: string[]
+  /** Ids of processes whose memory it could open. */
+  readonly opened: string[]
+  /** Of itself, as the kernel says it. */
+  readonly status: Readonly<Record<string, string>>
   readonly reached: string[]
 }
 
@@ -68,6 +72,11 @@ describe.skipIf(process.platform !== 'linux')('what can be seen', () => {
       expect(seen.environment.filter((name) => /DOCKER|KUBE|AWS|SSH/.test(name))).toEqual([])
       expect(seen.reached.filter((path) => path !== homedir())).toEqual([])
       expect(seen.others.filter((line) => line.includes('vitest') || line.includes('dockerd'))).toEqual([])
+      const none = '0000000000000000'
+      expect(seen.status).toMatchObject({ CapEff: none, CapPrm: none, CapBnd: none, CapAmb: none, NoNewPrivs: '1', Seccomp: '2' })
+      // Whatever it could open is its own: process 1 here is not the host's, and no more are there than it sees.
+      expect(seen.opened.length).toBeLessThanOrEqual(seen.others.length)
+      expect(seen.others.length).toBeLessThanOrEqual(4)
       const id = execFileSync('docker', ['ps', '-q', '--filter', `label=cowait.worker=${worker}`], { encoding: 'utf8' }).trim()
       const inspected = execFileSync('docker', ['inspect', id], { encoding: 'utf8' })
       expect(inspected).toContain(worker)
