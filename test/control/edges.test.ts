@@ -196,12 +196,13 @@ Date.now = () => real() + (n++ % 2 ? 3_600_000 : -3_600_000)
 })
 
 describe.runIf(process.platform === 'linux')('the limit of open files', () => {
-  const limited = ({ root, temporary }: Place, ...args: string[]): Invocation =>
+  const withLimit = (limit: number, { root, temporary }: Place, ...args: string[]): Invocation =>
     new Invocation(['run', 'tasks:parent', ...args], {
       cwd: root,
       env: { TMPDIR: temporary },
-      through: ['sh', '-c', 'ulimit -n 90; exec "$0" "$@"'],
+      through: ['sh', '-c', `ulimit -n ${limit}; exec "$0" "$@"`],
     })
+  const limited = (place: Place, ...args: string[]): Invocation => withLimit(90, place, ...args)
 
   test('is reached: says so, and ends what has begun', async () => {
     using place = new Place()
@@ -214,6 +215,15 @@ describe.runIf(process.platform === 'linux')('the limit of open files', () => {
     expect(ended.stderr).toMatch(/limit of open files is reached \(EMFILE\)\. Raise the limit \(ulimit -n\), or run fewer tasks at once/)
     await gone([...seen])
     expect(place.private()).toEqual([])
+  })
+
+  test.each([20, 32, 48])('is %i, too low to load the program: says so', async (limit) => {
+    using place = new Place()
+    expect(await withLimit(limit, place).ended).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `cowait needs 64 open files at least, and the limit here is ${limit}. Raise it: ulimit -n 1024\n`,
+    })
   })
 
   test('is low: few workers at once work', async () => {
