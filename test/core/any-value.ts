@@ -45,10 +45,10 @@ const anyBytes = fc.tuple(bytes, fc.integer({ min: 0, max: 12 }), fc.integer({ m
   }
 })
 
-/** Without `^`: a worker's Node may escape it in a path where the test's does not. */
+/** Without `^`, and without a space at the end of what has no host: a worker's Node may escape them where the test's does not. */
 const anyUrl = fc
   .tuple(fc.constantFrom('http://a.example', 'https://user:pw@b.example:81', 'file:///x', 'data:text/plain,'), fc.string({ maxLength: 6 }))
-  .map(([base, path]) => new URL(`${base}/${path.replaceAll('^', '')}`))
+  .map(([base, path]) => new URL(`${base}/${path.replaceAll(/\^| +(?=[?#])/g, '')}`))
 const anyRegExp = fc
   .tuple(fc.constantFrom('', 'a+b', '^(?<x>[^/]*)$', '\\p{L}\\/', '\n', '😀'), fc.constantFrom('', 'g', 'iu', 'dgimsuy'))
   .map(([source, flags]) => new RegExp(source, flags))
