@@ -59,7 +59,7 @@ describeDocker('an engine that breaks', () => {
     daemon.loadImage()
     await using rig = await rigOn(daemon, 'test-stuck', { answerMs: 3000 })
     const told = await rig.start()
-    daemon.freeze()
+    await daemon.freeze()
     try {
       const silent = /^The Docker engine at unix:\S+ has not answered (?:GET|POST|DELETE) \/\S+ for 3 s\.$/
       const refused = async (work: Promise<unknown>): Promise<void> => {

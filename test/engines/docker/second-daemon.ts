@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -140,9 +140,12 @@ export class SecondDaemon implements AsyncDisposable {
     rmSync(join(this.folder, 'pid'), { force: true })
   }
 
-  /** It takes connections and does not answer: stuck, for its callers. */
-  freeze(): void {
+  /** It takes connections and does not answer: stuck, for its callers. Resolves when the last of its threads stands still. */
+  async freeze(): Promise<void> {
+    const tasks = `/proc/${this.#id}/task`
     process.kill(this.#id, 'SIGSTOP')
+    const stands = (id: string): boolean => /^State:\s+T/m.test(readFileSync(join(tasks, id, 'status'), 'utf8'))
+    while (!readdirSync(tasks).every(stands)) await pause(5)
   }
 
   thaw(): void {
