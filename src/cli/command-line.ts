@@ -2,27 +2,15 @@ import { CommanderError, type Command } from 'commander'
 import { errorText, exitCodeOfThrown } from './error-text.ts'
 import { exitCodeOfSignal } from './exit-code.ts'
 import type { Io } from './io.ts'
-import { Output } from './output.ts'
+import { processIo } from './process-io.ts'
 import { createProgram } from './program.ts'
-import { watchStopRequests } from './stop-signals.ts'
 
 /** What somebody who asked us to stop waits for a reader that does not read. */
 const PATIENCE_MS = 2_000
 
 /** Runs one command and ends the process with its exit code, once the readers have taken what was written. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  const { env } = process
-  const io: Io = {
-    stdout: new Output(process.stdout, env),
-    stderr: new Output(process.stderr, env),
-    stdin: process.stdin,
-    env,
-    cwd: process.cwd(),
-    args,
-    startedAt: performance.timeOrigin,
-    stop: watchStopRequests(env),
-    debug: args.includes('--debug') || Boolean(env['COWAIT_DEBUG']),
-  }
+  const io = processIo(args)
   io.stdout.onClosed = () => io.stop.request('SIGINT')
   io.stderr.onClosed = () => io.stop.request('SIGINT')
   // Until a command listens itself, there is nothing to clear up that would not go with this process.

@@ -32,7 +32,10 @@ export interface DetachedSupervisors {
   start(start: DetachedStart, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<void>
   /** Those that live, and those that ended and can still be read; oldest first. */
   list(signal?: AbortSignal): Promise<DetachedInfo[]>
-  /** The lines that the supervisor's program printed, from the first that is still known; with `follow` those to come, until its end. */
+  /**
+   * The lines that the supervisor's program printed, from the first that is still known; with `follow` those to come, until its end.
+   * After a connection broke some may come again.
+   */
   lines(run: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<string>
   /** A stream to the control socket of one that runs. */
   connect(run: string, signal: AbortSignal): Promise<Duplex>

@@ -1,4 +1,5 @@
-import { EngineError, UsageError } from '../../core/errors.ts'
+import type { RunEvent } from '../../core/events.ts'
+import { UsageError } from '../../core/errors.ts'
 import { exitCodes, exitCodeOfSignal } from '../exit-code.ts'
 import { detachedNamed, findDetached, type DetachedTree } from '../detached/find.ts'
 import type { Io } from '../io.ts'
@@ -19,6 +20,13 @@ export async function attach(wanted: string, flags: RunFlags, io: Io): Promise<n
   const stop = new AbortController()
   io.stop.listen(() => stop.abort())
   let outcome: Outcome | undefined
+  // Some lines may come twice (`DetachedSupervisors.lines`).
+  const last = new Map<string, number>()
+  const isNew = ({ run, seq }: RunEvent): boolean => {
+    if (seq <= (last.get(run) ?? -1)) return false
+    last.set(run, seq)
+    return true
+  }
   try {
     for await (const line of tree.supervisors.lines(tree.run, { follow: true, signal: stop.signal })) {
       const told = parseLine(line)
@@ -26,8 +34,9 @@ export async function attach(wanted: string, flags: RunFlags, io: Io): Promise<n
       else if (told?.type === 'result') {
         outcome = outcomeOf(told)
         break
-      } else if (told) view.event(told)
-      else if (line !== '') view.notice(line)
+      } else if (told) {
+        if (isNew(told)) view.event(told)
+      } else if (line !== '') view.notice(line)
     }
   } catch (error) {
     if (!io.stop.first) throw error
@@ -57,11 +66,10 @@ function outcomeOf({ run, type: _, ...rest }: Extract<NdjsonLine, { type: 'resul
 async function lost({ run, createdAt, supervisors }: DetachedTree): Promise<Outcome> {
   const now = (await supervisors.list()).find((info) => info.run === run)
   const message = `the supervisor of ${run} is gone: ${now?.fault ?? (now ? 'it ended without a result' : 'it was removed')}`
-  const { name } = new EngineError(message)
   return {
     run,
     status: 'failed',
-    error: { code: 'TASK_LOST', name, message },
+    error: { code: 'TASK_LOST', name: 'TaskLostError', message },
     exitCode: exitCodes.lost,
     durationMs: Date.now() - createdAt,
     left: [],

@@ -11,9 +11,7 @@ import { openSupervisor } from '../../client/local.ts'
 import type { CompiledTree } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
 import { executeRun } from '../execute-run.ts'
-import type { Io } from '../io.ts'
-import { Output } from '../output.ts'
-import { watchStopRequests } from '../stop-signals.ts'
+import { processIo } from '../process-io.ts'
 import { DetachedView } from './detached-view.ts'
 import { decodePlan, type DetachedPlan } from './plan.ts'
 
@@ -30,18 +28,7 @@ try {
 }
 
 async function run(plan: DetachedPlan, place: unknown): Promise<void> {
-  const { env } = process
-  const io: Io = {
-    stdout: new Output(process.stdout, env),
-    stderr: new Output(process.stderr, env),
-    stdin: process.stdin,
-    env,
-    cwd: process.cwd(),
-    args: [],
-    startedAt: performance.timeOrigin,
-    stop: watchStopRequests(env),
-    debug: false,
-  }
+  const io = processIo([])
   const tree = treeHere(plan.tree)
   const supervisor = await openSupervisor({
     tree: () => Promise.resolve(tree),

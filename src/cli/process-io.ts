@@ -1,0 +1,19 @@
+import type { Io } from './io.ts'
+import { Output } from './output.ts'
+import { watchStopRequests } from './stop-signals.ts'
+
+/** What this process was given. From now on signals are requests to stop. */
+export function processIo(args: readonly string[]): Io {
+  const { env } = process
+  return {
+    stdout: new Output(process.stdout, env),
+    stderr: new Output(process.stderr, env),
+    stdin: process.stdin,
+    env,
+    cwd: process.cwd(),
+    args,
+    startedAt: performance.timeOrigin,
+    stop: watchStopRequests(env),
+    debug: args.includes('--debug') || Boolean(env['COWAIT_DEBUG']),
+  }
+}
