@@ -11,6 +11,8 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, wri
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build as bundle } from 'esbuild'
+import { bundleCommandLine } from './command-line-bundle.mjs'
+import { licenseTexts } from './licenses.mjs'
 import { bundleRuntime, pointToRuntime } from './runtime-bundle.mjs'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -69,6 +71,7 @@ async function bundleSources(outdir) {
     logLevel: 'silent',
   }
   const runtime = await bundleRuntime(join(root, 'src'), outdir, options)
+  const commandLine = await bundleCommandLine(root, outdir, runtime, options)
   const { metafile } = await bundle({
     ...options,
     entryPoints,
@@ -77,8 +80,8 @@ async function bundleSources(outdir) {
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     format: 'esm',
-    define: { RUNTIME: JSON.stringify(runtime.name) },
-    plugins: [runtime.plugin],
+    define: { RUNTIME: JSON.stringify(runtime.name), COMMAND_LINE: JSON.stringify(commandLine.name) },
+    plugins: [runtime.imported],
     metafile: true,
   })
   await pointToRuntime(
@@ -86,7 +89,8 @@ async function bundleSources(outdir) {
     outdir,
     Object.keys(metafile.outputs).map((file) => join(root, file)),
   )
-  await Promise.all([bundlePodProgram(outdir), bundleDetached(outdir, runtime.name)])
+  const [, detached] = await Promise.all([bundlePodProgram(outdir), bundleDetached(outdir, runtime.name)])
+  await writeFile(join(outdir, 'licenses.txt'), await licenseTexts(root, [commandLine.metafile, detached]))
   const cli = join(outdir, 'cli.js')
   if (!existsSync(cli)) return
   const code = await readFile(cli, 'utf8')
@@ -112,7 +116,7 @@ async function bundlePodProgram(outdir) {
 
 /** A supervisor that runs where the workers are. It has its packages in it: nothing is installed there. */
 async function bundleDetached(outdir, runtime) {
-  await bundle({
+  const { metafile } = await bundle({
     absWorkingDir: root,
     entryPoints: { detached: 'src/cli/detached/main.ts' },
     outdir,
@@ -134,7 +138,9 @@ async function bundleDetached(outdir, runtime) {
     define: { RUNTIME: JSON.stringify(runtime) },
     legalComments: 'none',
     logLevel: 'silent',
+    metafile: true,
   })
+  return metafile
 }
 
 /** The page of `cowait report`: one script and one style sheet, to be put into an HTML file. */

@@ -28,7 +28,7 @@ try {
   const tarball = join(folder, report.filename)
   const paths = report.files.map(({ path }) => path)
 
-  const allowed = /^(dist\/.*\.(c?js|css|d\.ts)|docs\/events\.schema\.json|package\.json|LICENSE|[A-Z]+\.md)$/
+  const allowed = /^(dist\/.*\.(c?js|css|d\.ts)|dist\/licenses\.txt|docs\/events\.schema\.json|package\.json|LICENSE|[A-Z]+\.md)$/
   mistakes.push(...paths.filter((path) => !allowed.test(path)).map((path) => `"${path}" does not belong into the package.`))
   const needed = [
     'LICENSE',
@@ -36,6 +36,7 @@ try {
     'CHANGELOG.md',
     'PROTOCOL.md',
     'dist/cli.js',
+    'dist/licenses.txt',
     'dist/index.js',
     'dist/worker.js',
     'dist/types/index.d.ts',

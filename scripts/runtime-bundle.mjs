@@ -14,7 +14,7 @@ const FILES = ['index.ts', 'client/script-root.ts', 'client/print.ts']
 const OUTSIDE = ['worker/boot.ts']
 const PLACEHOLDER = 'cowait:runtime-file'
 
-/** Writes `runtime-HASH.cjs` and the public entry, which is its face. Answers its name and a plugin that links everything else to it. */
+/** Writes `runtime-HASH.cjs` and the public entry, which is its face. Answers its name and plugins that link ES modules and CommonJS to it. */
 export async function bundleRuntime(source, outdir, options) {
   const modules = await modulesOf(source)
   const getters = modules.map((name) => `  get ${JSON.stringify(name)}() { return require(${JSON.stringify(`./${name}`)}) },`)
@@ -35,7 +35,11 @@ export async function bundleRuntime(source, outdir, options) {
   const name = basename(file)
   const runtime = createRequire(import.meta.url)(join(outdir, name))
   await writeFile(join(outdir, 'index.js'), `${take(`./${name}`)}\n${exportsOf(runtime, 'index.ts')}\n`)
-  return { name, plugin: linkTo(runtime, source, modules) }
+  return {
+    name,
+    imported: linkTo(source, modules, (module) => `import { runtime } from 'cowait:runtime'\n${exportsOf(runtime, module)}`),
+    required: linkTo(source, modules, (module) => `module.exports = require(${JSON.stringify(`./${name}`)})[${JSON.stringify(module)}]`),
+  }
 }
 
 /** It is loaded by the first call of a script, and stands beside the runtime as a program of its own. */
@@ -54,7 +58,7 @@ export async function pointToRuntime(name, outdir, files) {
   )
 }
 
-function linkTo(runtime, source, modules) {
+function linkTo(source, modules, contentsOf) {
   const names = new Set(modules)
   return {
     name: 'runtime',
@@ -64,10 +68,10 @@ function linkTo(runtime, source, modules) {
         if (names.has(name)) return { path: name, namespace: 'runtime', sideEffects: false }
       })
       inner.onResolve({ filter: /^cowait:runtime$/ }, ({ path: wanted }) => ({ path: wanted, namespace: 'runtime' }))
-      inner.onLoad({ filter: /.*/, namespace: 'runtime' }, ({ path: name }) => {
-        if (name === 'cowait:runtime') return { contents: `export ${take(PLACEHOLDER)}` }
-        return { contents: `import { runtime } from 'cowait:runtime'\n${exportsOf(runtime, name)}` }
-      })
+      inner.onResolve({ filter: /\/runtime-\w+\.cjs$/ }, ({ path: wanted }) => ({ path: wanted, external: true }))
+      inner.onLoad({ filter: /.*/, namespace: 'runtime' }, ({ path: name }) => ({
+        contents: name === 'cowait:runtime' ? `export ${take(PLACEHOLDER)}` : contentsOf(name),
+      }))
     },
   }
 }

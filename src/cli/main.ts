@@ -3,9 +3,13 @@
  * shown comes from the events of the runs. Nothing below it imports it, and no rule about runs lives here.
  */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { ownPackage } from '../project/package-root.ts'
 
-/** Our own files are read side by side; with fewer Node says that a module is not found. */
+/** The file beside this one that has everything else in it; its name changes with its content. */
+declare const COMMAND_LINE: string
+
+/** For our own pipes and files and one worker; with fewer, Node fails in ways that name no limit. */
 const LEAST_FILES = 64
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -22,13 +26,7 @@ if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 
   )
   process.exitCode = 2
 } else {
-  // What the usual command needs is read from disk while the definitions of the commands are loaded.
-  if (command === 'run') {
-    import('./commands/run.ts').catch(() => undefined)
-    const mayBeDocker = more.includes('docker') || process.env['COWAIT_ENGINE'] === 'docker'
-    if (mayBeDocker) import('../engines/docker/docker-engine.ts').catch(() => undefined)
-  }
-  const { runCommandLine } = await import('./command-line.ts')
+  const { runCommandLine } = createRequire(import.meta.url)(`./${COMMAND_LINE}`) as typeof import('./command-line.ts')
   await runCommandLine(process.argv.slice(2))
 }
 

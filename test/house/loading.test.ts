@@ -5,13 +5,15 @@ import { ENTRY_POINTS } from '../../scripts/build.mjs'
 
 /** What a worker's program takes from the runtime. */
 const WORKER = 'src/worker/main.ts'
+/** What the command line's program takes from the file beside it. */
+const COMMAND_LINE = 'src/cli/command-line.ts'
 
 let inputs: Metafile['inputs']
 
 beforeAll(async () => {
   const { metafile } = await build({
     absWorkingDir: join(import.meta.dirname, '../..'),
-    entryPoints: [ENTRY_POINTS.index, ENTRY_POINTS.worker, WORKER, ENTRY_POINTS.config, ENTRY_POINTS.cli],
+    entryPoints: [ENTRY_POINTS.index, ENTRY_POINTS.worker, WORKER, ENTRY_POINTS.config, COMMAND_LINE],
     bundle: true,
     splitting: true,
     outdir: 'dist',
@@ -57,6 +59,6 @@ test('a worker never loads an engine, the command line or a package', () => {
 })
 
 test('the command line loads an engine only when a run needs it', () => {
-  expect([...loadedWith(ENTRY_POINTS.cli)]).not.toContain('engines')
-  expect([...loadedWith(ENTRY_POINTS.cli, { later: true })]).toContain('engines')
+  expect([...loadedWith(COMMAND_LINE)]).not.toContain('engines')
+  expect([...loadedWith(COMMAND_LINE, { later: true })]).toContain('engines')
 })
