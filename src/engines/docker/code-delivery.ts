@@ -17,6 +17,7 @@ import { layOut, type Layout, type Part } from '../delivery/code-layout.ts'
 import { ContentVolumes, type Content } from './content-volumes.ts'
 import type { DockerClient } from './docker-client.ts'
 import { hashFolder, listFolder } from './folder-content.ts'
+import { linkedPackages } from './linked-packages.ts'
 import { foreignAddons } from './native-addons.ts'
 import { MadeFolders } from '../delivery/own-package.ts'
 import { SharedWork } from '../shared-work.ts'
@@ -62,7 +63,8 @@ export class CodeDelivery {
     this.layout = layout
     this.#tree = tree
     this.#options = options
-    this.#sources = layout.parts.map((part) => ({ part, folder: made.sourceOf(part, { tree, layout, runtimeDirectory }) }))
+    const parts = [...layout.parts, ...linkedPackages(tree, layout.parts)]
+    this.#sources = parts.map((part) => ({ part, folder: made.sourceOf(part, { tree, layout, runtimeDirectory }) }))
     this.#cache = made.directory
   }
 
@@ -133,7 +135,7 @@ export class CodeDelivery {
   /** A new version of the code lies beside the ones that were seen. */
   #places(): string[] {
     const cowait = join(this.#tree.root, '.cowait')
-    return this.layout.parts.map(({ content }, index) => (content === 'code' ? cowait : (this.#sources[index]?.folder ?? '')))
+    return this.#sources.map(({ part, folder }) => (part.content === 'code' ? cowait : folder))
   }
 
   get #memory(): string {
@@ -157,7 +159,7 @@ export class CodeDelivery {
   async #prove(containerId: string): Promise<boolean> {
     if (this.#isProved) return true
     const { client } = this.#options
-    this.#isProved = await this.#isSame((index, file) => statInside(client, containerId, `${this.layout.parts[index]?.target}/${file}`))
+    this.#isProved = await this.#isSame((index, file) => statInside(client, containerId, `${this.#sources[index]?.part.target}/${file}`))
     if (this.#isProved) await this.#remember()
     return this.#isProved
   }

@@ -41,10 +41,22 @@ export async function readArchive({ archive, program, hasAbove }: DetachedPlace)
   return { program, pieces, bytes: bytes.length, hasAbove }
 }
 
-/** Throws an `EngineError` when it is too large to be sent for every worker. */
-export async function makeArchive(tree: Tree, runtimeDirectory: string, signal: AbortSignal): Promise<Archive> {
+/** What no pod loads, and what only one loads that holds a supervisor. */
+const programs = { nobody: /^(cli|command-line-\w+)\.c?js$/, supervisor: /^(detached|pod)\.js$/ }
+
+/**
+ * For a worker, or for a `supervisor` that starts workers with the same archive. Throws an `EngineError` when it is too large to be sent
+ * for every worker.
+ */
+export async function makeArchive(
+  tree: Tree,
+  runtimeDirectory: string,
+  signal: AbortSignal,
+  { supervisor = false }: { readonly supervisor?: boolean } = {},
+): Promise<Archive> {
   const layout = layOut(tree, runtimeDirectory)
-  const entries = [...entriesOf(tree, layout, runtimeDirectory)]
+  const isLoaded = (name: string): boolean => !programs.nobody.test(name) && (supervisor || !programs.supervisor.test(name))
+  const entries = [...entriesOf(tree, layout, runtimeDirectory, isLoaded)]
   const pieces: Buffer[] = []
   let bytes = 0
   let piece: Buffer[] = []
@@ -77,7 +89,7 @@ async function* contents(entries: readonly Entry[]): AsyncGenerator<Buffer, void
   }
 }
 
-function* entriesOf(tree: Tree, layout: Layout, runtimeDirectory: string): Generator<Entry, void> {
+function* entriesOf(tree: Tree, layout: Layout, runtimeDirectory: string, isLoaded: (name: string) => boolean): Generator<Entry, void> {
   const dependencies: { source: string; target: string }[] = []
   for (const part of layout.parts) {
     const { target } = part
@@ -94,7 +106,7 @@ function* entriesOf(tree: Tree, layout: Layout, runtimeDirectory: string): Gener
         dependencies.push({ source: part.source ?? '', target })
         break
       case 'runtime':
-        yield* runtimeFiles(part.source ?? '', target)
+        yield* runtimeFiles(part.source ?? '', target, isLoaded)
         break
       case 'package':
         yield textEntry(posix.join(target, 'package.json'), ownManifest(runtimeDirectory))
@@ -104,7 +116,8 @@ function* entriesOf(tree: Tree, layout: Layout, runtimeDirectory: string): Gener
     }
   }
   // The project's own installed copy is the one that runs here; it would come with the dependencies.
-  if (!layout.parts.some(({ content }) => content === 'runtime')) yield* runtimeFiles(runtimeDirectory, posix.dirname(layout.program))
+  if (!layout.parts.some(({ content }) => content === 'runtime'))
+    yield* runtimeFiles(runtimeDirectory, posix.dirname(layout.program), isLoaded)
   // The project is our own package: its manifest is part of its code, unless the code is only a part of it.
   if (!layout.parts.some(({ content }) => content === 'package')) {
     const manifest = posix.join(layout.packageTarget, 'package.json')
@@ -145,13 +158,14 @@ function* packageEntries(tree: Tree, parts: readonly { source: string; target: s
   }
 }
 
-/** What a worker loads: no command line's page, no declarations. */
-function* runtimeFiles(folder: string, target: string): Generator<Entry, void> {
+/** Programs and what they load: no page of a report, no declarations. */
+function* runtimeFiles(folder: string, target: string, isLoaded: (name: string) => boolean): Generator<Entry, void> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     const at = posix.join(target, basename(path))
-    if (entry.isDirectory() && entry.name === 'chunks') yield* runtimeFiles(path, at)
-    else if (entry.isFile() && /\.c?js$/.test(entry.name)) yield { at, from: path, mode: 0o644, size: statSync(path).size }
+    if (entry.isDirectory() && entry.name === 'chunks') yield* runtimeFiles(path, at, isLoaded)
+    else if (entry.isFile() && /\.c?js$/.test(entry.name) && isLoaded(entry.name))
+      yield { at, from: path, mode: 0o644, size: statSync(path).size }
   }
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
@@ -41,6 +41,30 @@ describeDocker('code in a container', () => {
     const told = await rig.start()
     expect(await told.tell('resolveFromCode', './packages/a/resolve.js')).toMatchObject({ text: 'linked', odd: {} })
     expect(existsSync(join(rig.project.tree.directory, 'packages/a/node_modules'))).toBe(false)
+  })
+
+  it('resolves packages that are links to folders outside of the project, and what those load', async () => {
+    const project = makeProject({
+      files: { 'package.json': '{"type":"module","dependencies":{"near":"*","@scope/far":"*"}}' },
+      home: {
+        ...dependency,
+        '../outside/near/package.json': '{"name":"near","type":"module","main":"i.js","dependencies":{"own":"*"}}',
+        '../outside/near/i.js': 'export { text } from "own"',
+        '../outside/near/node_modules/own/package.json': '{"name":"own","type":"module","main":"i.js"}',
+        '../outside/near/node_modules/own/i.js': 'export const text = "of a linked package"',
+        '../outside/far/package.json': '{"name":"@scope/far","type":"module","main":"i.js"}',
+        '../outside/far/i.js': 'export const text = "far away"',
+      },
+      links: { 'node_modules/near': '../../outside/near' },
+    })
+    mkdirSync(join(project.tree.root, 'node_modules/@scope'))
+    symlinkSync(join(project.folder, 'outside/far'), join(project.tree.root, 'node_modules/@scope/far'))
+    await using rig = await Rig.open({ project })
+    const told = await rig.start()
+    expect(await told.tell('resolveFromCode', 'near')).toEqual({ text: 'of a linked package' })
+    expect(await told.tell('resolveFromCode', '@scope/far')).toEqual({ text: 'far away' })
+    expect(await told.tell('resolveFromCode', 'dep')).toEqual({ text: 'a dependency' })
+    expect(await told.tell('write', '/cowait/outside/near/new')).toEqual({ error: 'EROFS' })
   })
 
   it('keeps what it made for a version of the code as long as it may be used', async () => {

@@ -17,6 +17,7 @@ describeDocker('an engine that does not see this host’s folders', () => {
   beforeAll(async () => {
     project = makeProject({
       files: {
+        'package.json': '{"type":"module","dependencies":{"elsewhere":"*"}}',
         'packages/a/package.json': '{"name":"a","type":"module"}',
         'packages/a/resolve.js': 'export * from "odd"',
         'data.txt': 'data',
@@ -27,8 +28,10 @@ describeDocker('an engine that does not see this host’s folders', () => {
         [`node_modules/dep/${'deep/'.repeat(30)}ünïcode.txt`]: 'far down',
         'packages/a/node_modules/odd/package.json': '{"name":"odd","type":"module","main":"i.js"}',
         'packages/a/node_modules/odd/i.js': 'export const text = "not hoisted"',
+        '../elsewhere/package.json': '{"name":"elsewhere","type":"module","main":"i.js"}',
+        '../elsewhere/i.js': 'export const text = "from outside of the project"',
       },
-      links: { 'node_modules/linked': 'dep' },
+      links: { 'node_modules/linked': 'dep', 'node_modules/elsewhere': '../../elsewhere' },
     })
     daemon = await SecondDaemon.start({ hide: [project.folder], tls: true })
     daemon.loadImage()
@@ -54,6 +57,7 @@ describeDocker('an engine that does not see this host’s folders', () => {
     const told = await rig.start()
     expect(await told.tell('resolveFromCode', 'linked')).toEqual({ text: 'a dependency' })
     expect(await told.tell('resolveFromCode', './packages/a/resolve.js')).toEqual({ text: 'not hoisted' })
+    expect(await told.tell('resolveFromCode', 'elsewhere')).toEqual({ text: 'from outside of the project' })
     expect((await told.tell('resolveFromCode', 'cowait')).text).toBe('own package')
     expect(await told.tell('read', `/cowait/code/node_modules/dep/${'deep/'.repeat(30)}ünïcode.txt`)).toBe('far down')
     expect(await told.tell('write', '/cowait/code/new')).toEqual({ error: 'EROFS' })

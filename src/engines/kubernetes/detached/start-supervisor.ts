@@ -42,7 +42,10 @@ export async function startSupervisor(
 ): Promise<void> {
   const { run, task, tree, plan, account, about, pods, jobs } = start
   report({ phase: 'preparing' })
-  const [archive, program] = await Promise.all([makeArchive(tree, runtimeDirectory, signal), readFile(join(runtimeDirectory, 'pod.js'))])
+  const [archive, program] = await Promise.all([
+    makeArchive(tree, runtimeDirectory, signal, { supervisor: true }),
+    readFile(join(runtimeDirectory, 'pod.js')),
+  ])
   await using supervisor = new SupervisorPod({ client, run, pods, program, about, report }, signal)
   await supervisor.watch()
   report({ phase: 'creating' })
