@@ -9,11 +9,9 @@ const docker = [
   'test/conformance/docker.test.ts',
   'test/examples/docker.test.ts',
 ]
-const kubernetes = [
-  'test/engines/kubernetes/**/*.cluster.test.ts',
-  'test/conformance/kubernetes.test.ts',
-  'test/examples/kubernetes.test.ts',
-]
+const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts', 'test/examples/kubernetes.test.ts']
+/** They look at their own namespaces only, and mostly wait. */
+const kubernetesTogether = ['test/conformance/kubernetes/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -31,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'parallel',
           include: ['test/**/*.test.ts', 'examples/*.test.ts'],
-          exclude: [...docker, ...kubernetes, ...notTests],
+          exclude: [...docker, ...kubernetes, ...kubernetesTogether, ...notTests],
           sequence: { groupOrder: 0 },
         },
       },
@@ -46,6 +44,18 @@ export default defineConfig({
           maxWorkers: 1,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubernetes-together',
+          include: kubernetesTogether,
+          setupFiles: ['test/setup/kubernetes-account.ts'],
+          testTimeout: 120_000,
+          exclude: notTests,
+          maxWorkers: 3,
+          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -4,7 +4,7 @@
  * `least` is a Node that writes each line as it comes.
  */
 import { image, withoutDocker } from '../lib/raw-docker.mjs'
-import { command } from '../lib/spawned.mjs'
+import { beyondOne, command } from '../lib/spawned.mjs'
 
 const count = 100_000
 const program = 'for (let i = 0; i < process.argv[1]; i++) console.log(`line ${i} of a log that is about as long as lines of a log are`)'
@@ -19,11 +19,6 @@ export const rounds = 5
 export const warmUps = 1
 export const without = withoutDocker
 
-const beyondOne = (of) => async () => {
-  const one = await of(1)()
-  return Math.max(1, (await of(count)()) - one)
-}
-
-export const floor = beyondOne(raw(program))
-export const least = beyondOne(raw(synchronous))
-export const subject = beyondOne(run)
+export const floor = beyondOne(count, raw(program))
+export const least = beyondOne(count, raw(synchronous))
+export const subject = beyondOne(count, run)

@@ -18,3 +18,11 @@ export function command(argv, { cwd = root, env = {} } = {}) {
     return ms
   }
 }
+
+/** Milliseconds that `count` of something take beyond the first: `of(count)` measures a program that makes so many. */
+export function beyondOne(count, of) {
+  return async () => {
+    const one = await of(1)()
+    return Math.max(1, (await of(count)()) - one)
+  }
+}

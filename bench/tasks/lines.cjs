@@ -1,1 +1,1 @@
-for (let i = 0; i < 100_000; i++) console.log(`line ${i} of what a task has to say`)
+for (let i = 0; i < process.argv[2]; i++) console.log(`line ${i} of what a task has to say`)
