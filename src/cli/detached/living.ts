@@ -28,8 +28,8 @@ export async function findLivingDetached(io: Io): Promise<LivingDetached> {
   }
 }
 
-async function ask({ run, state, place, supervisors }: DetachedTree): Promise<{ client: ControlClient; runs: LivingRun[] } | undefined> {
-  if (state !== 'running') return undefined
+/** Also one that is said to be starting: the cluster hears later than its pod does that it runs. */
+async function ask({ run, place, supervisors }: DetachedTree): Promise<{ client: ControlClient; runs: LivingRun[] } | undefined> {
   try {
     const stream = await supervisors.connect(run, AbortSignal.timeout(answerMs))
     const client = await ControlClient.open(stream, answerMs)
