@@ -9,9 +9,9 @@ const docker = [
   'test/conformance/docker.test.ts',
   'test/examples/docker.test.ts',
 ]
-const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts', 'test/examples/kubernetes.test.ts']
+const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts']
 /** They look at their own namespaces only, and mostly wait. */
-const kubernetesTogether = ['test/conformance/kubernetes/*.test.ts']
+const kubernetesTogether = ['test/conformance/kubernetes/*.test.ts', 'test/examples/kubernetes.test.ts']
 
 export default defineConfig({
   test: {

@@ -17,6 +17,7 @@ beforeEach(async () => {
   await mkdir(join(project, 'test/conformance'), { recursive: true })
   await mkdir(join(project, 'tools/node24/node_modules/.bin'), { recursive: true })
   await cp(join(root, '.ci'), join(project, '.ci'), { recursive: true })
+  await writeFile(join(project, 'test/conformance/memory.test.ts'), '')
   await writeFile(join(project, 'scripts/check.mjs'), '')
   await writeFile(join(project, 'scripts/test-image.sh'), '')
   await script('tools/node24/node_modules/.bin/node', `exec ${process.execPath} "$@"`)
