@@ -6,6 +6,10 @@ const BATCH = 64 * 1024
 
 type Handle = { _handle?: { setBlocking?: (blocking: boolean) => void } }
 
+function setBlocking(stream: NodeJS.WriteStream, isBlocking: boolean): void {
+  ;(stream as Handle)._handle?.setBlocking?.(isBlocking)
+}
+
 /**
  * One of our two streams. Writing never blocks: text waits in memory while the reader is slow. `offer` is bounded and gives up,
  * `write` never does. A reader that went away is told once to `onClosed`; writing goes on into nothing.
@@ -27,7 +31,6 @@ export class Output {
     this.isTerminal = (stream.isTTY as boolean | undefined) ?? false
     this.hasColours = wantsColours(this.isTerminal, env)
     this.colours = coloursFor(this.hasColours)
-    ;(stream as Handle)._handle?.setBlocking?.(false)
     stream.on('error', this.#onEnd)
     stream.on('close', this.#onEnd)
   }
@@ -73,8 +76,7 @@ export class Output {
     this.#drain()
     this.#stream.off('error', this.#onEnd)
     this.#stream.off('close', this.#onEnd)
-    const { _handle: handle } = this.#stream as Handle
-    if (this.isTerminal) handle?.setBlocking?.(true)
+    if (this.isTerminal) setBlocking(this.#stream, true)
   }
 
   /** Resolves when the reader has taken everything, or is gone. */
@@ -100,6 +102,8 @@ export class Output {
     if (this.#pending === '' || this.#closed) return
     const text = this.#pending
     this.#pending = ''
+    // Each time: a process that we start with our stderr, as the compiler is, makes the pipe a blocking one for all who have it.
+    setBlocking(this.#stream, false)
     this.#stream.write(text)
   }
 
