@@ -1,5 +1,5 @@
-import { cancelRuns } from './is-run.ts'
 import { runList } from './run-list.ts'
+import { cancelAll } from './stoppable.ts'
 
 /** One of the runs, at the moment when it has ended well. */
 export interface Completed<R> {
@@ -29,6 +29,6 @@ async function* complete<R>(runs: R[]): AsyncGenerator<Completed<R>, void> {
   try {
     for (const slot of slots) yield await slot
   } finally {
-    await cancelRuns(runs, 'nobody waits for it any more')
+    await cancelAll(runs, 'nobody waits for it any more')
   }
 }

@@ -15,9 +15,20 @@ export function checkedFor<T>(below: (...args: never[]) => unknown, check: () =>
   }
 }
 
+/** Frames of ours stand between the user's where words are nested; they are left out, so they do not count. */
+const OUR_FRAMES = 30
+
 /** The user's frames above `below`, as text. */
 export function captureFrames(below: (...args: never[]) => unknown): string {
+  const { stackTraceLimit } = Error
   const holder: { stack?: string } = {}
-  Error.captureStackTrace(holder, below)
-  return userFrames(holder.stack ?? '').join('\n')
+  try {
+    Error.stackTraceLimit = stackTraceLimit + OUR_FRAMES
+    Error.captureStackTrace(holder, below)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+  return userFrames(holder.stack ?? '')
+    .slice(0, stackTraceLimit)
+    .join('\n')
 }

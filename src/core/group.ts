@@ -3,6 +3,7 @@ import { isRun, ownedRun, type AnyRun } from './is-run.ts'
 import { openScope, runBody, type InnerScope } from './open-scope.ts'
 import { runInScope } from './scope.ts'
 import { show } from './show.ts'
+import { holding } from './stoppable.ts'
 
 /** Owns the runs that are called in it. */
 export interface Group extends AsyncDisposable {
@@ -39,11 +40,15 @@ interface GroupFunction {
 }
 
 export const group: GroupFunction = Object.assign(
-  async function group<T>(body: (group: Group) => T | Promise<T>): Promise<T> {
-    if (typeof body !== 'function')
-      throw atCallerLine(new TypeError(`group() takes an async function; it got ${show(body)}. Write group(async () => { ... }).`), group)
-    const inner = openScope()
-    return await runBody(inner, () => body(new OpenGroup(inner)), 'wait')
+  function group<T>(body: (group: Group) => T | Promise<T>): Promise<T> {
+    return holding(async (holds) => {
+      if (typeof body !== 'function')
+        throw atCallerLine(new TypeError(`group() takes an async function; it got ${show(body)}. Write group(async () => { ... }).`), group)
+      const inner = openScope()
+      const running = runBody(inner, () => body(new OpenGroup(inner)), 'wait')
+      holds([running])
+      return await running
+    })
   },
   { open: (): Group => new OpenGroup(openScope()) },
 )

@@ -15,8 +15,3 @@ export function isRun(value: unknown): value is AnyRun {
 export function ownedRun(run: AnyRun): OwnedRun & { waiters: number } {
   return (run as unknown as { [runBrand]: OwnedRun & { waiters: number } })[runBrand]
 }
-
-/** Cancels the runs among them. Resolves when these are gone; never rejects. */
-export async function cancelRuns(values: readonly unknown[], reason: string): Promise<void> {
-  await Promise.all(values.filter(isRun).map((run) => run.cancel(reason)))
-}

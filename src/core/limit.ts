@@ -6,6 +6,7 @@ import { UsageError } from './errors.ts'
 import { rootScope } from './root.ts'
 import { currentScope } from './scope.ts'
 import { show } from './show.ts'
+import { holding } from './stoppable.ts'
 
 const maxNameLength = 200
 
@@ -39,16 +40,20 @@ export function limit(name: string, rule: { concurrency?: number | undefined; pe
   return { acquire, run }
 }
 
-async function waitForPlace(name: string, rule: LimitRule, below: (...args: never[]) => unknown): Promise<Disposable> {
-  const scope = currentScope() ?? rootScope()
-  const refused = atCallerLine(new UsageError(''), below)
-  checkedFor(below, () => scope.assertOpen(`limit ${show(name)}`))
-  const place = scope.caller.acquire(name, rule)
-  await cancellable<void>((resolve, reject) => {
-    place.granted.then(resolve, (error: Error) => reject(withStack(error, framesOf(refused))))
-    return () => place.release()
+function waitForPlace(name: string, rule: LimitRule, below: (...args: never[]) => unknown): Promise<Disposable> {
+  return holding(async (holds) => {
+    const scope = currentScope() ?? rootScope()
+    const refused = atCallerLine(new UsageError(''), below)
+    checkedFor(below, () => scope.assertOpen(`limit ${show(name)}`))
+    const place = scope.caller.acquire(name, rule)
+    const waiting = cancellable<void>((resolve, reject) => {
+      place.granted.then(resolve, (error: Error) => reject(withStack(error, framesOf(refused))))
+      return () => place.release()
+    })
+    holds([waiting])
+    await waiting
+    return { [Symbol.dispose]: () => place.release() }
   })
-  return { [Symbol.dispose]: () => place.release() }
 }
 
 function readRule(name: unknown, rule: unknown): LimitRule {

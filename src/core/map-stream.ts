@@ -36,20 +36,28 @@ export function mapStream(work: unknown, items: unknown, options: MapOptions = {
 }
 
 /** Carries a plan out, in the scope that is current now: whoever reads the results may do so from another one. */
-export function streamPlan<V, R>(plan: PoolPlan<V, R>, signal: AbortSignal | undefined): AsyncGenerator<Finished<V, R>, void> {
-  return stream(plan, signal, currentScope() ?? rootScope())
+export function streamPlan<V, R>(
+  plan: PoolPlan<V, R>,
+  signal: AbortSignal | undefined,
+  losing?: AbortSignal,
+): AsyncGenerator<Finished<V, R>, void> {
+  return stream(plan, [signal, losing], currentScope() ?? rootScope())
 }
 
-async function* stream<V, R>(plan: PoolPlan<V, R>, signal: AbortSignal | undefined, around: Scope): AsyncGenerator<Finished<V, R>, void> {
+async function* stream<V, R>(
+  plan: PoolPlan<V, R>,
+  [signal, losing]: readonly [AbortSignal | undefined, AbortSignal | undefined],
+  around: Scope,
+): AsyncGenerator<Finished<V, R>, void> {
   const inner = openScope(around, plan.frames)
-  const stopFollowing = signal && inner.scope.follow(signal)
+  const stopsFollowing = [signal, losing].map((each) => each && inner.scope.follow(each))
   const pool = new Pool(plan, inner)
   try {
     for (let next = await pool.next(); next; next = await pool.next()) yield next
   } catch (error) {
     throw signal?.aborted && error === signal.reason ? cancelledBy(signal) : error
   } finally {
-    stopFollowing?.()
+    for (const stop of stopsFollowing) stop?.()
     await pool.end()
   }
 }

@@ -1,5 +1,6 @@
 import { planMap, type Items, type MapOptions } from './map-plan.ts'
 import { streamPlan } from './map-stream.ts'
+import { lost, stoppable } from './stoppable.ts'
 import type { Extras, Task } from './types.ts'
 
 /**
@@ -12,8 +13,17 @@ import type { Extras, Task } from './types.ts'
  */
 export function map<I, O, X extends Extras>(task: Task<I, O, X>, items: Items<I>, options?: MapOptions): Promise<O[]>
 export function map<V, R>(fn: (item: V, index: number) => R, items: Items<V>, options?: MapOptions): Promise<Awaited<R>[]>
-export async function map(work: unknown, items: unknown, options: MapOptions = {}): Promise<unknown[]> {
+export function map(work: unknown, items: unknown, options: MapOptions = {}): Promise<unknown[]> {
+  const losing = new AbortController()
+  const mapped = collect(work, items, options, losing.signal)
+  return stoppable(mapped, async (reason) => {
+    losing.abort(lost(reason))
+    await mapped.catch(() => undefined)
+  })
+}
+
+async function collect(work: unknown, items: unknown, options: MapOptions, losing: AbortSignal): Promise<unknown[]> {
   const outputs: unknown[] = []
-  for await (const { index, value } of streamPlan(planMap(map, work, items, options), options.signal)) outputs[index] = value
+  for await (const { index, value } of streamPlan(planMap(map, work, items, options), options.signal, losing)) outputs[index] = value
   return outputs
 }

@@ -2,6 +2,7 @@
 import { TaskCancelledError } from './errors.ts'
 import { rootScope } from './root.ts'
 import { currentScope, runInScope, type Scope } from './scope.ts'
+import { lost, stoppable } from './stoppable.ts'
 
 export interface InnerScope {
   readonly around: Scope
@@ -35,7 +36,10 @@ export function runBody<T>(inner: InnerScope, body: () => T | Promise<T>, orphan
     if (inner.around.signal.aborted || (inner.around.isEnded && error instanceof TaskCancelledError)) result.catch(() => undefined)
     throw error
   })
-  return result
+  return stoppable(result, async (reason) => {
+    inner.fail(lost(reason))
+    await result.catch(() => undefined)
+  })
 }
 
 async function drive<T>({ scope, failed }: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {

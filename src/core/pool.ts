@@ -65,10 +65,12 @@ export class Pool<V, R> {
     const { scope } = this.#inner
     this.#stopListening()
     if (this.#running > 0) scope.cancel(this.#failure?.error ?? 'nobody waits for it any more')
-    if (!this.#isExhausted) await this.#closeItems()
+    const unclosed = this.#isExhausted ? undefined : await this.#closeItems()
     if (this.#running > 0 || this.#failure) await scope.idle()
     const unseen = await scope.close('cancel')
-    if (unseen && !this.#failure) throw unseen
+    if (this.#failure) return
+    if (unseen) throw unseen
+    if (unclosed) throw unclosed.error
   }
 
   #fill(): void {
@@ -109,10 +111,18 @@ export class Pool<V, R> {
     this.#wake()
   }
 
-  /** Items that are being waited for cannot be closed before they come: nobody waits for that. */
-  async #closeItems(): Promise<void> {
-    const closing = this.#iterator.return?.()
-    if (this.#isPulling) void Promise.resolve(closing).catch(() => undefined)
-    else await closing
+  /** Answers what was thrown instead. Items that are being waited for cannot be closed before they come: nobody waits for that. */
+  async #closeItems(): Promise<{ error: unknown } | undefined> {
+    const closing = closed(this.#iterator)
+    return this.#isPulling ? undefined : await closing
+  }
+}
+
+async function closed(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<{ error: unknown } | undefined> {
+  try {
+    await iterator.return?.()
+    return undefined
+  } catch (error) {
+    return { error }
   }
 }

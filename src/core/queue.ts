@@ -1,6 +1,7 @@
 import { atCallerLine } from './caller-line.ts'
 import { cancellable } from './cancellable.ts'
 import { show } from './show.ts'
+import { holding } from './stoppable.ts'
 
 interface Put<T> {
   readonly value: T
@@ -27,13 +28,17 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Resolves when the value is in the queue. Rejects when the queue is closed, or the task or group around is cancelled. */
-  async put(value: T): Promise<void> {
-    if (this.#isClosed) throw atCallerLine(closed(), this.put)
-    await cancellable<void>((resolve, reject) => {
-      const put: Put<T> = { value, resolve, reject }
-      this.#putters.add(put)
-      this.#move()
-      return () => this.#putters.delete(put)
+  put(value: T): Promise<void> {
+    return holding(async (holds) => {
+      if (this.#isClosed) throw atCallerLine(closed(), this.put)
+      const waiting = cancellable<void>((resolve, reject) => {
+        const put: Put<T> = { value, resolve, reject }
+        this.#putters.add(put)
+        this.#move()
+        return () => this.#putters.delete(put)
+      })
+      holds([waiting])
+      await waiting
     })
   }
 

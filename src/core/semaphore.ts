@@ -1,6 +1,7 @@
 import { atCallerLine } from './caller-line.ts'
 import { cancellable } from './cancellable.ts'
 import { show } from './show.ts'
+import { holding } from './stoppable.ts'
 
 /**
  * Lets at most `n` in at once, first come first served, within one task: `new Semaphore(1)` is a lock.
@@ -18,23 +19,13 @@ export class Semaphore {
   }
 
   /** Waits for a place; disposing the answer gives it back. Rejects when the task or group around is cancelled. */
-  async acquire(): Promise<Disposable> {
-    await cancellable<void>((resolve) => {
-      if (this.#free > 0) {
-        this.#free--
-        resolve()
-        return () => undefined
-      }
-      this.#waiting.add(resolve)
-      return () => this.#waiting.delete(resolve)
+  acquire(): Promise<Disposable> {
+    return holding(async (holds) => {
+      const waiting = this.#wait()
+      holds([waiting])
+      await waiting
+      return this.#place()
     })
-    let isHeld = true
-    return {
-      [Symbol.dispose]: () => {
-        if (isHeld) this.#release()
-        isHeld = false
-      },
-    }
   }
 
   /** Runs a function in a place of its own. */
@@ -44,6 +35,28 @@ export class Semaphore {
       return await body()
     } finally {
       place[Symbol.dispose]()
+    }
+  }
+
+  #wait(): Promise<void> {
+    return cancellable<void>((resolve) => {
+      if (this.#free > 0) {
+        this.#free--
+        resolve()
+        return () => undefined
+      }
+      this.#waiting.add(resolve)
+      return () => this.#waiting.delete(resolve)
+    })
+  }
+
+  #place(): Disposable {
+    let isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#release()
+        isHeld = false
+      },
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Settled } from './run.ts'
 import { runList } from './run-list.ts'
+import { holding } from './stoppable.ts'
 
 /**
  * Waits for all of them and gives each outcome as a value, `{ ok: true, value }` or `{ ok: false, error }`, in the same order.
@@ -7,9 +8,13 @@ import { runList } from './run-list.ts'
  */
 export function settled<const T extends readonly unknown[]>(runs: T): Promise<{ -readonly [K in keyof T]: Settled<Awaited<T[K]>> }>
 export function settled<T>(runs: Iterable<PromiseLike<T> | T>): Promise<Settled<Awaited<T>>[]>
-export async function settled(runs: unknown): Promise<unknown> {
-  const outcomes = await Promise.allSettled(runList(runs, settled))
-  return outcomes.map((outcome) =>
-    outcome.status === 'fulfilled' ? { ok: true, value: outcome.value } : { ok: false, error: outcome.reason as Error },
-  )
+export function settled(runs: unknown): Promise<unknown> {
+  return holding(async (holds) => {
+    const list = runList(runs, settled)
+    holds(list)
+    const outcomes = await Promise.allSettled(list)
+    return outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? { ok: true, value: outcome.value } : { ok: false, error: outcome.reason as Error },
+    )
+  })
 }

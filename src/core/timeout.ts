@@ -4,6 +4,7 @@ import { TaskTimeoutError } from './errors.ts'
 import { openScope, runBody } from './open-scope.ts'
 import { currentClock } from './scope.ts'
 import { show } from './show.ts'
+import { holding } from './stoppable.ts'
 
 /**
  * Gives a function a limit of time. When it is over everything that was called inside is cancelled, and `timeout` rejects with a
@@ -12,7 +13,15 @@ import { show } from './show.ts'
  * @example
  * const page = await timeout('30s', (signal) => fetch(url, { signal }))
  */
-export async function timeout<T>(limit: Duration, body: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+export function timeout<T>(limit: Duration, body: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  return holding(async (holds) => await runWithin(limit, body, holds))
+}
+
+async function runWithin<T>(
+  limit: Duration,
+  body: (signal: AbortSignal) => T | Promise<T>,
+  holds: (values: readonly unknown[]) => void,
+): Promise<T> {
   const ms = checkedFor(timeout, () => parseDuration(limit, 'timeout'))
   if (typeof body !== 'function')
     throw atCallerLine(
@@ -25,7 +34,9 @@ export async function timeout<T>(limit: Duration, body: (signal: AbortSignal) =>
   const late = atCallerLine(new TaskTimeoutError({ taskId: id, task: name, message }), timeout)
   const stop = currentClock().after(ms, () => inner.fail(late))
   try {
-    return await runBody(inner, () => body(inner.scope.signal), 'cancel')
+    const running = runBody(inner, () => body(inner.scope.signal), 'cancel')
+    holds([running])
+    return await running
   } finally {
     stop()
   }

@@ -82,6 +82,10 @@ export function concurrency(engine: ConformanceEngine): void {
       expect(await output('races')).toEqual({ winner: 4, loser: 'cancelled', failure: 'TaskFailedError', others: ['cancelled'] })
     })
 
+    test('a loser that is no run but waits for some loses them', async () => {
+      expect(await output('losers')).toEqual({ winner: 4, losers: Array.from({ length: 4 }, () => 'cancelled') })
+    })
+
     test('any gives the first success, or all the failures', async () => {
       expect(await output('anys')).toEqual({
         winner: 4,

@@ -186,6 +186,24 @@ export function language(engine: ConformanceEngine): void {
       })
     })
 
+    test('each can be called with nothing where nothing is required, and says what is missing where something is', async () => {
+      await using host = await openHost(engine)
+      const found = (await host.output('language:callsWithNothing')) as { missing: string[] }
+      expect(found).toMatchObject({
+        each: ['nothing', 'none', 3, 'object', 'class', 'nothing'],
+        undefined: ['none', 3],
+        with: ['class', 'none'],
+        map: [
+          ['nothing', 'nothing'],
+          ['none', 'none'],
+        ],
+      })
+      expect(found.missing).toHaveLength(2)
+      for (const message of found.missing) expect(message).toMatch(/has an invalid input:\n {2}input\.n: .*expected number/)
+      const [root] = host.events.filter((event) => event.type === 'created')
+      expect(host.events.filter((event) => event.type === 'created' && event.run !== root!.run)).toHaveLength(14)
+    })
+
     test('the options of an external task are those of its definition, below those of the call', async () => {
       await using host = await openHost(engine)
       expect(await host.output('language:callsExternal')).toEqual({ name: 'TaskTimeoutError' })
