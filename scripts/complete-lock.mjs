@@ -1,11 +1,12 @@
 /**
  * Adds to package-lock.json the builds for other platforms that the registry in use does not have. npm leaves them out
- * without a word, and `npm ci` then refuses the lock file everywhere. Run it after `npm install` behind such a registry.
+ * without a word, and `npm ci` then refuses the lock file everywhere. Run it after `npm install` behind such a registry,
+ * with the folder of the lock file if that is another one than the project's own: `tools/jest`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const file = join(import.meta.dirname, '../package-lock.json')
+const file = join(import.meta.dirname, '..', process.argv[2] ?? '', 'package-lock.json')
 const lock = JSON.parse(readFileSync(file, 'utf8'))
 const SYSTEMS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
 const CPUS = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64']
