@@ -17,6 +17,12 @@ export function grouped(n: number): string {
   return String(n).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
+/** `09:05:00`, where we are. */
+export function timeOfDay(at: number): string {
+  const date = new Date(at)
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(pad).join(':')
+}
+
 function pad(n: number): string {
   return String(n).padStart(2, '0')
 }

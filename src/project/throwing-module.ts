@@ -7,7 +7,9 @@ import type { Format } from './source.ts'
  */
 export function throwingModule(source: string, problem: Problem, format: Format): string {
   const type = problem.type === 'syntax' ? 'SyntaxError' : 'Error'
-  const raise = `throw new ${type}(${JSON.stringify(problemText(problem))})`
+  const text = problemText(problem)
+  // Its own place would be a line that nobody wrote.
+  const raise = `throw Object.assign(new ${type}(${JSON.stringify(text)}), { stack: ${JSON.stringify(`${type}: ${text}`)} })`
   const names = exportedNames(source)
   if (format === 'cjs') return `${raise}\n0 && (module.exports = { ${names.map((name) => `${name}: 0`).join(', ')} })\n`
   const exported = names.map((name, index) => `_${index} as ${name}`)

@@ -8,7 +8,7 @@ import { type ProjectPlace, projectPath } from './project.ts'
 import { type Stamp, isSameStamp, readStamp } from './scan.ts'
 
 /** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 3
+const COMPILER = 4
 
 /** What became of a code file the last time. */
 export interface CompiledFile {

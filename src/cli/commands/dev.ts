@@ -6,6 +6,7 @@ import { compileProject, type CompiledTree } from '../../project/compile-project
 import { problemText } from '../../project/problem.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
 import { exitCodeOfSignal } from '../exit-code.ts'
+import { timeOfDay } from '../format.ts'
 import type { Io } from '../io.ts'
 import { moduleDigest } from '../module-graph.ts'
 import { openProject, startOf } from '../open-project.ts'
@@ -51,7 +52,7 @@ function start(tree: CompiledTree, module: string, runArgs: readonly string[], i
     io.stderr.write(`${io.stderr.colours.red('error')} ${problemText(problem)}\n`)
     return undefined
   }
-  io.stderr.write(`${io.stderr.colours.dim(`--- ${new Date().toLocaleTimeString()} ${module}`)}\n`)
+  io.stderr.write(`${io.stderr.colours.dim(`--- ${timeOfDay(Date.now())} ${module}`)}\n`)
   return spawn(process.execPath, ['--', process.argv[1] ?? '', 'run', ...runArgs], { cwd: io.cwd, stdio: 'inherit' })
 }
 

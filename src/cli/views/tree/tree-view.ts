@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../../core/events.ts'
 import { closingLine } from '../../closing-line.ts'
 import { failureText, summaryLine } from '../../failure-text.ts'
-import { count, formatTime } from '../../format.ts'
+import { count, formatTime, timeOfDay } from '../../format.ts'
 import { Labels, paintLabel } from '../../labels.ts'
 import { logText } from '../../log-text.ts'
 import type { Output } from '../../output.ts'
@@ -154,9 +154,4 @@ export class TreeView implements View {
   #summary(): string {
     return this.#err.colours.dim(`${countsText(this.#board)} · ${formatTime(this.#clock.now() - this.#startedAt)}`)
   }
-}
-
-function timeOfDay(at: number): string {
-  const date = new Date(at)
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
 }
