@@ -7,12 +7,15 @@ import { bootId, homeText, isLiving, parseHome, type Home } from './host-process
 /** Says in a private folder whose it is: the supervisor's process and the boot of the host it ran in. */
 const OWNER_FILE = 'owner'
 
+/** Nobody takes longer from making a folder to claiming it. */
+const CLAIM_MS = 60_000
+
 /** Claims a private folder, so that another supervisor's sweep knows when it may go. */
 export function claimFolder(directory: string, home: Home): void {
   writeFileSync(join(directory, OWNER_FILE), `${homeText(home)} ${bootId()}\n`, { mode: 0o600 })
 }
 
-/** Removes the private folders of supervisors whose process is gone; what nobody claimed stays. */
+/** Removes the private folders of supervisors whose process is gone, also of one that was killed before it had claimed its own. */
 export async function sweepFolders(directory: string): Promise<void> {
   const parent = dirname(directory)
   for (const name of await readdir(parent)) {
@@ -26,6 +29,6 @@ async function isLeftFolder(folder: string): Promise<boolean> {
   if (!status?.isDirectory() || status.uid !== process.getuid?.()) return false
   const [text = '', boot = ''] = (await readFile(join(folder, OWNER_FILE), 'utf8').catch(() => '')).trim().split(' ')
   const home = parseHome(text)
-  if (!home) return false
+  if (!home) return Date.now() - status.mtimeMs > CLAIM_MS && (await readdir(folder)).every((name) => name === OWNER_FILE)
   return boot !== bootId() || (await isLiving(home)) === false
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createProcessEngine } from '../../src/engines/process/process-engine.ts'
@@ -60,7 +60,7 @@ describe.skipIf(process.platform !== 'linux')('when the supervisor is gone', () 
         setTimeout(() => supervisor.process.kill('SIGKILL'), ms)
         await supervisor.ended
       }
-      const begun = hosts.filter(({ directory }) => existsSync(join(directory, 'owner')))
+      const begun = hosts.filter(({ directory }) => isClaimed(directory))
       for (const supervisor of begun) {
         // A folder without a worker has no guard yet: it waits for the next sweep.
         await until(() => supervisor.processes().length === 0, LEAVE_MS)
@@ -149,7 +149,27 @@ describe.skipIf(process.platform !== 'linux')('when the supervisor is gone', () 
     await engine.close()
     removeAll(at.base)
   })
+
+  it('a folder that was never claimed goes when that is a minute ago, if nothing is in it', async () => {
+    const minuteAgo = new Date(Date.now() - 61_000)
+    for (const name of ['empty', 'unwritten', 'used', 'young']) {
+      const folder = makeFolder(at.base, name)
+      if (name !== 'empty') writeFileSync(join(folder, name === 'used' ? 'other' : 'owner'), '')
+      if (name !== 'young') utimesSync(folder, minuteAgo, minuteAgo)
+    }
+    const engine = createProcessEngine({ owner: 'sweeper', directory: makeFolder(at.base, 'sweeper'), workerFile })
+    await engine.sweep()
+    await engine.close()
+    expect(readdirSync(at.base).sort()).toEqual(['sweeper', 'used', 'young'])
+    removeAll(at.base)
+  })
 })
+
+/** One that was killed while it wrote has an empty file. */
+function isClaimed(directory: string): boolean {
+  const file = join(directory, 'owner')
+  return existsSync(file) && readFileSync(file, 'utf8').endsWith('\n')
+}
 
 function guardOf({ directory, process: { pid } }: Host): number | undefined {
   return processesWith(directory).find((found) => found !== pid && isGuard(found))
