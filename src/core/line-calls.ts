@@ -1,4 +1,5 @@
 /** The asking end of a line: calls of the other end's methods, and the streams that they give. */
+import { onAbort } from './abort.ts'
 import { withStack } from './call-error.ts'
 import { CowaitError } from './errors.ts'
 import { decodeError, type ErrorClass } from './error-wire.ts'
@@ -38,6 +39,8 @@ export class LineCalls {
   readonly #open = new Map<number, OpenCall>()
   /** Calls that wait for the other end. */
   readonly #held = new Map<number, OpenCall>()
+  /** How to stop listening to the signal of each that has one. */
+  readonly #whenSettled = new Map<number, () => void>()
   #last = 0
   #isOpen: boolean
   #closed: (() => Error) | undefined
@@ -47,8 +50,8 @@ export class LineCalls {
     this.#isOpen = options.isOpen
   }
 
-  /** Never throws: a call that cannot be made rejects. */
-  call(method: string, args: readonly unknown[], callStack: string): LineCall {
+  /** Never throws: a call that cannot be made rejects, and so does one that is in flight when the signal aborts. */
+  call(method: string, args: readonly unknown[], callStack: string, signal?: AbortSignal): LineCall {
     const call = ++this.#last
     const promise = new Promise<unknown>((resolve, reject) => {
       const refuse = (error: Error): void => reject(withStack(error, callStack))
@@ -64,6 +67,7 @@ export class LineCalls {
         refuse(error as Error)
       }
     })
+    if (signal && !signal.aborted && this.#open.has(call)) this.#endWith(signal, call, promise)
     return Object.assign(promise, { [Symbol.asyncIterator]: () => iterateLater(promise, method) })
   }
 
@@ -119,12 +123,24 @@ export class LineCalls {
     entry.begin()
   }
 
+  /** Nobody can be expected to listen to a call that its own end took back. */
+  #endWith(signal: AbortSignal, call: number, promise: Promise<unknown>): void {
+    const stop = onAbort(signal, () => {
+      const entry = this.#open.get(call)
+      if (!entry) return
+      promise.catch(() => undefined)
+      this.#options.send({ type: 'leave', call })
+      this.#settle(call, entry, signal.reason as Error)
+    })
+    this.#whenSettled.set(call, stop)
+  }
+
   #startStream(call: number, entry: OpenCall): void {
     const { send } = this.#options
     const reader = (entry.reader = new ItemReader(
       (items) => send({ type: 'want', call, items }),
       () => {
-        this.#open.delete(call)
+        this.#forget(call)
         send({ type: 'leave', call })
       },
     ))
@@ -140,9 +156,15 @@ export class LineCalls {
   }
 
   #settle(call: number, entry: OpenCall, error?: Error): void {
-    this.#open.delete(call)
+    this.#forget(call)
     if (error) entry.reject(error)
     entry.reader?.end(error)
+  }
+
+  #forget(call: number): void {
+    this.#open.delete(call)
+    this.#whenSettled.get(call)?.()
+    this.#whenSettled.delete(call)
   }
 
   #failOpen(cause: Error): void {

@@ -39,7 +39,10 @@ export class Pool<V, R> {
     const { items } = plan
     this.#plan = plan
     this.#inner = inner
-    this.#iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+    this.#iterator =
+      Symbol.asyncIterator in Object(items)
+        ? (items as AsyncIterable<V>)[Symbol.asyncIterator]()
+        : (items as Iterable<V>)[Symbol.iterator]()
     const { signal } = inner.scope
     if (signal.aborted) this.#fail(signal.reason)
     this.#stopListening = onAbort(signal, () => this.#fail(signal.reason))

@@ -6,6 +6,7 @@ import { ItemWriter } from '../core/item-writer.ts'
 import { ITEM_WINDOW, YIELDS, type LineMessage } from '../core/line.ts'
 import { LineAnswers } from '../core/line-answers.ts'
 import { LineCalls } from '../core/line-calls.ts'
+import { currentScope } from '../core/scope.ts'
 import type { Bodies } from '../protocol/bodies.ts'
 import { lineOf, sendLine } from '../protocol/line-frames.ts'
 import type { Down, LineFrame, Up } from '../protocol/messages.ts'
@@ -107,7 +108,7 @@ export class ParentLine {
       get: (_, name) => {
         if (typeof name !== 'string') return undefined
         if (!handlers.includes(name)) return void this.#missing.add(name)
-        const method = (...args: unknown[]): unknown => this.#calls.call(name, args, captureFrames(method))
+        const method = (...args: unknown[]): unknown => this.#calls.call(name, args, captureFrames(method), currentScope()?.signal)
         return method
       },
       has: (_, name) => typeof name === 'string' && handlers.includes(name),

@@ -93,6 +93,14 @@ export function language(engine: ConformanceEngine): void {
       expect(await host.output('language:optionalIsMissing')).toBe('nobody listens')
     })
 
+    test('a run that is cancelled waits no longer for its caller: its finally blocks run', async () => {
+      await using host = await openHost(engine)
+      expect(await host.output('language:cancelsAsker')).toBe('ID was cancelled: enough')
+      expect(host.events).toContainEqual(
+        expect.objectContaining({ type: 'log', text: 'caught', fields: { name: 'TaskCancelledError', isReason: true } }),
+      )
+    })
+
     test('both directions at once, four levels deep', async () => {
       expect(await output('language:bothWaysDeep')).toEqual({
         result: 'root:leaf>>>',

@@ -94,6 +94,11 @@ test('a taker, a putter and a claim that lose take nothing', async () => {
   expect(await lock.run(() => 'free')).toBe('free')
 })
 
+test('a text is a list of letters', async () => {
+  await using rt = createTestRuntime()
+  expect(await rt.run(() => map((letter: string) => letter.toUpperCase(), 'abc'))).toEqual(['A', 'B', 'C'])
+})
+
 test('what the items throw when they are let go of does not hide the failure', async () => {
   await using rt = createTestRuntime()
   const items = (left: () => void): Iterable<{}> => ({
