@@ -44,11 +44,25 @@ function noteText(property: JsonSchema, root: JsonSchema, isRequired: boolean): 
   const isList = variantsOf(property, root).some((variant) => variant.type === 'array')
   const notes = [
     property.description,
+    ...variantsOf(property, root).map(rangeText),
     isRequired && property.default === undefined && 'required',
     isList && 'again for more',
     property.default !== undefined && `default ${JSON.stringify(property.default)}`,
   ]
   return notes.filter(Boolean).join('; ')
+}
+
+/** Schemas of integers say the range of those that JavaScript can hold, which nobody needs to be told. */
+function rangeText({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  const isTold = (limit: number | undefined): limit is number => limit !== undefined && Math.abs(limit) < Number.MAX_SAFE_INTEGER
+  if (isTold(minimum) && isTold(maximum)) return `${minimum} to ${maximum}`
+  const parts = [
+    isTold(minimum) && `at least ${minimum}`,
+    isTold(exclusiveMinimum) && `more than ${exclusiveMinimum}`,
+    isTold(maximum) && `at most ${maximum}`,
+    isTold(exclusiveMaximum) && `less than ${exclusiveMaximum}`,
+  ]
+  return parts.filter(Boolean).join(', ')
 }
 
 function requiredKeys(schema: JsonSchema, root: JsonSchema): ReadonlySet<string> {

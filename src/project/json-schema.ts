@@ -16,6 +16,10 @@ export interface JsonSchema {
   readonly description?: string
   readonly default?: unknown
   readonly format?: string
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
   /** What JSON cannot say: `date`, `bigint`. */
   readonly 'x-cowait'?: string
 }

@@ -63,7 +63,7 @@ test("a task's own help shows its inputs with types, defaults and descriptions, 
   expect(code).toBe(0)
   expect(stdout).toContain('Makes smaller images.')
   expect(stdout).toMatch(/-i file=<string> +path or URL; required/)
-  expect(stdout).toMatch(/-i width=<integer> +default 640/)
+  expect(stdout).toMatch(/-i width=<integer> +more than 0; default 640/)
   expect(stdout).toMatch(/-i formats=<\("webp" \| "avif"\)\[\]> +again for more; default \["webp"\]/)
   expect(stdout).toMatch(/-i until=<date>/)
   expect(stdout).toContain('{ files: string[], at: date | null }')
