@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts'
 import { rootScope } from './root.ts'
 import { currentScope } from './scope.ts'
 import { show } from './show.ts'
-import { holding } from './stoppable.ts'
+import { giveBack, holding } from './stoppable.ts'
 
 const maxNameLength = 200
 
@@ -53,7 +53,7 @@ function waitForPlace(name: string, rule: LimitRule, below: (...args: never[]) =
     holds([waiting])
     await waiting
     return { [Symbol.dispose]: () => place.release() }
-  })
+  }, giveBack)
 }
 
 function readRule(name: unknown, rule: unknown): LimitRule {

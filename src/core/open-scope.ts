@@ -31,15 +31,16 @@ export function openScope(around: Scope = currentScope() ?? rootScope(), frames?
  * or cancelled. A body that ignores its cancelling is not waited for once nothing runs in the scope any more.
  */
 export function runBody<T>(inner: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {
-  const result = drive(inner, body, orphans).catch((error: unknown) => {
+  const driven = drive(inner, body, orphans).catch((error: unknown) => {
     // Nobody can be expected to listen to a body that the end of its owner cancelled.
     if (inner.around.signal.aborted || (inner.around.isEnded && error instanceof TaskCancelledError)) result.catch(() => undefined)
     throw error
   })
-  return stoppable(result, async (reason) => {
+  const result = stoppable(driven, async (reason) => {
     inner.fail(lost(reason))
     await result.catch(() => undefined)
   })
+  return result
 }
 
 async function drive<T>({ scope, failed }: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {

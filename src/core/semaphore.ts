@@ -1,7 +1,7 @@
 import { atCallerLine } from './caller-line.ts'
 import { cancellable } from './cancellable.ts'
 import { show } from './show.ts'
-import { holding } from './stoppable.ts'
+import { giveBack, holding } from './stoppable.ts'
 
 /**
  * Lets at most `n` in at once, first come first served, within one task: `new Semaphore(1)` is a lock.
@@ -25,7 +25,7 @@ export class Semaphore {
       holds([waiting])
       await waiting
       return this.#place()
-    })
+    }, giveBack)
   }
 
   /** Runs a function in a place of its own. */

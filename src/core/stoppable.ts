@@ -6,21 +6,40 @@ type Stop = (reason: string) => Promise<unknown> | void
 
 const stopKey = Symbol.for('cowait.stop')
 
-/** The promise, with a way to end what it waits for. Once it has settled there is nothing to end. */
+/**
+ * The same as a promise, with a way to end what it waits for. Once it has settled there is nothing to end. It rejects unheard when nobody
+ * listens to it: a failure that nobody looked at is to be told.
+ */
 export function stoppable<T>(promise: Promise<T>, stop: Stop): Promise<T> {
   let isSettled = false
-  const settle = (): void => void (isSettled = true)
-  promise.then(settle, settle)
-  return Object.defineProperty(promise, stopKey, { value: (reason: string) => (isSettled ? undefined : stop(reason)) })
+  const told = promise.finally(() => (isSettled = true))
+  return Object.defineProperty(told, stopKey, { value: (reason: string) => (isSettled ? undefined : stop(reason)) })
 }
 
-/** Runs a word's body. Whoever ends its promise ends what the body said that it holds. */
-export function holding<T>(body: (holds: (values: readonly unknown[]) => void) => Promise<T>): Promise<T> {
+/**
+ * Runs a word's body. Whoever ends its promise ends what the body said that it holds. A value that comes all the same, in the moment in
+ * which it is ended, is nobody's: `undo` gives it back.
+ */
+export function holding<T>(body: (holds: (values: readonly unknown[]) => void) => Promise<T>, undo?: (value: T) => void): Promise<T> {
   let held: readonly unknown[] = []
-  return stoppable(
-    body((values) => (held = values)),
-    (reason) => cancelAll(held, reason),
-  )
+  let why: string | undefined
+  const running = body((values) => (held = values))
+  const kept =
+    undo &&
+    running.then((value) => {
+      if (why === undefined) return value
+      undo(value)
+      throw lost(why)
+    })
+  return stoppable(kept ?? running, (reason) => {
+    why = reason
+    return cancelAll(held, reason)
+  })
+}
+
+/** A place that came too late. */
+export function giveBack(place: Disposable): void {
+  place[Symbol.dispose]()
 }
 
 /** Cancels the runs among them, and what the words among them wait for. Resolves when these are gone; never rejects. */

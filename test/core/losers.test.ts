@@ -94,6 +94,22 @@ test('a taker, a putter and a claim that lose take nothing', async () => {
   expect(await lock.run(() => 'free')).toBe('free')
 })
 
+test.each(['before', 'after'])('a place that is granted just %s its claim loses is free again', async (when) => {
+  await using rt = createTestRuntime()
+  await rt.run(async () => {
+    const lock = new Semaphore(1)
+    const first = await lock.acquire()
+    let win!: (value: string) => void
+    const winner = new Promise<string>((resolve) => (win = resolve))
+    const racing = race([winner, lock.acquire()])
+    if (when === 'before') first[Symbol.dispose]()
+    win('winner')
+    if (when === 'after') first[Symbol.dispose]()
+    expect(await racing).toBe('winner')
+    expect(await lock.run(() => 'free')).toBe('free')
+  })
+})
+
 test('a text is a list of letters', async () => {
   await using rt = createTestRuntime()
   expect(await rt.run(() => map((letter: string) => letter.toUpperCase(), 'abc'))).toEqual(['A', 'B', 'C'])
