@@ -45,10 +45,10 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     for (const item of toPlainJson(items) as unknown[]) if (!io.stop.first) await Promise.race([view.item(item), stopped])
   }
   const run = supervisor.run({ ...plan, onItems })
-  io.stop.listen((signal, nth) => {
+  io.stop.listen((signal, nth, said) => {
     tellStopped()
     if (nth === 1) {
-      view.notice(`${saying[signal]}: cancelling ${run.id} and all that it called; once more kills`)
+      view.notice(`${said}: cancelling ${run.id} and all that it called; once more kills`)
       run.cancel(reasonOf(signal))
     } else if (nth === 2) {
       view.notice('Killing; once more leaves at once')
@@ -72,8 +72,6 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
   if (fault) view.notice(`the record of this run is not complete: ${fault.message}`)
   return outcome
 }
-
-const saying: Record<StopSignal, string> = { SIGINT: 'Interrupted', SIGTERM: 'Asked to end', SIGHUP: 'Hung up' }
 
 function reasonOf(signal: StopSignal): CancelReason {
   return { code: 'TASK_CANCELLED', message: `the command line got ${signal}` }

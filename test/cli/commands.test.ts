@@ -267,6 +267,46 @@ test('dev runs again when something that the task imports changes, and not for a
   await gone(pids, 2_000)
 })
 
+const CAREFUL = (mark: string) => `import { task, useTask } from 'cowait'
+export const careful = task(async () => {
+  const { signal } = useTask()
+  console.log('at work', '${mark}')
+  try {
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  } finally {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    console.log('cleared up', '${mark}')
+  }
+})
+`
+
+describe('dev, while its run is in progress,', () => {
+  test('cancels it for a change, and for an interrupt that the terminal gives to both', async () => {
+    using changing = new TestProject()
+    changing.write('careful.ts', CAREFUL('one'))
+    const invocation = new Invocation(['dev', 'careful'], { cwd: changing.root, through: ['setsid'] })
+    await invocation.shows('at work one')
+    changing.write('careful.ts', CAREFUL('two'))
+    await invocation.shows('at work two')
+    expect(invocation.stderr).toMatch(/The code has changed: cancelling [^]*cleared up one\n[^]*careful\n[^]*at work two/)
+    process.kill(-(invocation.child.pid ?? NaN), 'SIGINT')
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+    expect(invocation.stderr, invocation.stderr).toContain('cleared up two')
+    expect(invocation.stderr).not.toContain('Killing')
+  })
+
+  test('leaves nothing when it is killed', async () => {
+    using changing = new TestProject()
+    changing.write('careful.ts', CAREFUL('one'))
+    const invocation = new Invocation(['dev', 'careful'], { cwd: changing.root })
+    await invocation.shows('at work one')
+    const pids = descendants(invocation.child.pid ?? NaN)
+    expect(pids.length).toBeGreaterThan(2)
+    invocation.child.kill('SIGKILL')
+    await gone(pids, 10_000)
+  })
+})
+
 test.each(['hello', 'fan-out', 'web'])('init writes the %s project and overwrites nothing', async (template) => {
   using folder = new TestProject()
   const root = join(folder.root, 'made')

@@ -1,10 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { watch, type FSWatcher } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { compileProject, type CompiledTree } from '../../project/compile-project.ts'
 import { problemText } from '../../project/problem.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
+import { DevRun } from '../dev-link.ts'
 import { exitCodeOfSignal } from '../exit-code.ts'
 import { timeOfDay } from '../format.ts'
 import type { Io } from '../io.ts'
@@ -22,9 +21,14 @@ export async function dev(name: string, runArgs: readonly string[], flags: RunFl
   const project = await openProject(startOf(name, cwd), flags, cwd)
   const { module } = await resolveTask(project, name, cwd)
   const changes = new Changes()
-  const stopped = new Promise<void>((done) => io.stop.listen(() => done()))
   let known: string | undefined
-  let child: ChildProcess | undefined
+  let run: DevRun | undefined
+  const stopped = new Promise<void>((done) =>
+    io.stop.listen((signal) => {
+      run?.stop(signal)
+      done()
+    }),
+  )
   try {
     for (;;) {
       const tree = await compileProject(project)
@@ -32,20 +36,21 @@ export async function dev(name: string, runArgs: readonly string[], flags: RunFl
       const digest = await moduleDigest(tree, module)
       if (digest !== known) {
         known = digest
-        await end(child)
-        child = start(tree, module, runArgs, io)
+        await run?.end('The code has changed')
+        if (io.stop.first) break
+        run = start(tree, module, runArgs, io)
       }
       const isStopped = await Promise.race([stopped.then(() => true), changes.next().then(() => false)])
       if (isStopped) break
     }
   } finally {
     changes.close()
-    await end(child)
+    await run?.end()
   }
   return exitCodeOfSignal(io.stop.first ?? 'SIGINT')
 }
 
-function start(tree: CompiledTree, module: string, runArgs: readonly string[], io: Io): ChildProcess | undefined {
+function start(tree: CompiledTree, module: string, runArgs: readonly string[], io: Io): DevRun | undefined {
   const source = tree.modules.get(module)?.source
   const problem = tree.problems.find(({ path }) => path === source)
   if (problem) {
@@ -53,15 +58,7 @@ function start(tree: CompiledTree, module: string, runArgs: readonly string[], i
     return undefined
   }
   io.stderr.write(`${io.stderr.colours.dim(`--- ${timeOfDay(Date.now())} ${module}`)}\n`)
-  return spawn(process.execPath, ['--', process.argv[1] ?? '', 'run', ...runArgs], { cwd: io.cwd, stdio: 'inherit' })
-}
-
-/** Cancels a run and waits until nothing of it is left. */
-async function end(child: ChildProcess | undefined): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  await exited
+  return new DevRun(runArgs, io)
 }
 
 /** Tells when something changed in a folder of the tree, once it has been quiet for a moment. */
