@@ -51,8 +51,9 @@ export interface AttemptContext {
   emit(run: RunRecord, event: PlainEvent): void
   running(run: RunRecord): void
   ended(run: RunRecord, outcome: AttemptOutcome): void
-  /** Nothing is left of the worker. */
+  /** Nothing is left of the worker, or its engine cannot make it gone: that is told before. */
   gone(run: RunRecord): void
+  notRemoved(run: RunRecord): void
   /** A frame in which the worker acts as a caller. */
   asCaller(run: RunRecord, message: CallerMessage, value: IncomingValue | undefined): void
   /** What the run says to its caller. */
@@ -81,6 +82,7 @@ export class Attempt implements Owner {
   #isGreeted = false
   #isAnswering = false
   #isKept = false
+  #isOutOfReach = false
   /** What is still printed by then is nobody's any more. */
   #isGone = false
 
@@ -322,11 +324,14 @@ export class Attempt implements Owner {
 
   /** A worker that cannot be made gone is told of, and found again by the next sweep; it must not hang its run. */
   async #remove(worker: Worker, graceMs: number): Promise<void> {
-    if (this.#isKept) return
+    if (this.#isKept || this.#isOutOfReach) return
     try {
       const isGone = await bounded(this.#context.engine.remove(worker.id, graceMs), graceMs + removeMs)
       if (!isGone) throw new Error(`it is not gone after ${removeMs / 1_000} s`)
     } catch (error) {
+      this.#isOutOfReach = true
+      this.#context.notRemoved(this.#run)
+      this.#channel?.fail(new Error('its engine could not remove it'))
       this.#emit({
         type: 'notice',
         text: `Worker ${worker.id} could not be removed: ${(error as Error).message}. "cowait prune" tries again.`,

@@ -18,6 +18,7 @@ import type { Tree, TreeRef } from '../core/tree.ts'
 import type { LineFrame } from '../protocol/messages.ts'
 import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
+import { bounded } from './bounded.ts'
 import { Calls } from './calls.ts'
 import { CallerFrames } from './caller-frames.ts'
 import { Client, type StreamOptions } from './client.ts'
@@ -58,6 +59,11 @@ export interface SupervisorOptions {
   readonly random?: () => number
 }
 
+/** For an engine to tell what is left, and to be let go. */
+const answerMs = 5_000
+/** For what dead supervisors left, once the work is done. */
+const sweepMs = 20_000
+
 interface OpenEngine {
   readonly engine: Engine
   code?: Promise<TreeRef>
@@ -91,6 +97,8 @@ export class Supervisor {
   readonly #timers = new Map<string, () => void>()
   /** What dead supervisors left is removed beside the work; that it failed is no reason to fail. */
   readonly #sweeping: Promise<number>[] = []
+  /** The runs of workers that their engine could not make gone. */
+  readonly #notRemoved = new Map<string, Engine>()
   readonly #closing = new AbortController()
   readonly #engines = new Map<string, Promise<OpenEngine>>()
   #program: Promise<Tree> | undefined
@@ -191,18 +199,24 @@ export class Supervisor {
         ),
       ),
     )
-    await Promise.all(this.#sweeping)
+    await bounded(Promise.all(this.#sweeping), sweepMs)
     const left: string[] = []
     const kept: string[] = []
     for (const engine of engines) {
       if (!engine) continue
-      // An engine that does not answer any more has nothing to tell; its runs were told as lost.
-      const workers = await engine.list({ owner: this.id }).catch(() => [])
-      for (const worker of workers) (worker.kept ? kept : left).push(worker.name)
-      await engine.close().catch(() => undefined)
+      for (const worker of await this.#remains(engine)) (worker.kept ? kept : left).push(worker.name)
+      await bounded(engine.close(), answerMs).catch(() => false)
     }
     await this.#spool.close()
     return { left, kept }
+  }
+
+  /** The workers that an engine still knows; of one that answers no more, those that it could not remove. */
+  async #remains(engine: Engine): Promise<readonly { readonly name: string; readonly kept?: boolean }[]> {
+    const listed = engine.list({ owner: this.id })
+    const hasAnswered = await bounded(listed, answerMs).catch(() => false)
+    if (hasAnswered) return await listed
+    return [...this.#notRemoved].flatMap(([name, where]) => (where === engine ? [{ name }] : []))
   }
 
   #apply(message: TreeMessage): void {
@@ -298,6 +312,7 @@ export class Supervisor {
         this.#route.ended(run)
         this.#apply({ type: 'worker-gone', run: run.id })
       },
+      notRemoved: (run) => void this.#notRemoved.set(run.id, engine),
       asCaller: (run, message, value) => {
         const owner = this.#attempts.get(run.id)
         if (owner) this.#frames.accept({ parent: run.id, client: run.client }, owner, message, value)
