@@ -365,6 +365,36 @@ export function language(engine: ConformanceEngine): void {
       ])
     })
 
+    test('what was cancelled, timed out or lost at depth 4 says so in print, once', async () => {
+      const way = (end: string) => [
+        `TaskFailedError: down0-ID failed: ${end}`,
+        '    at tasks/printed.ts',
+        '    at Array.map (<anonymous>)',
+        '    at tasks/printed.ts',
+        '    -- in down0-ID (tasks/printed:down0)',
+        '    at tasks/printed.ts',
+        '    -- in down1-ID (tasks/printed:down1)',
+        '    at tasks/printed.ts',
+        '    -- in down2-ID (tasks/printed:down2) {',
+        `  [cause]: ${end}`,
+        '      at tasks/printed.ts {',
+      ]
+      const fields = (code: string, ...more: string[]) => {
+        const all = [`code: '${code}'`, "taskId: 'down3-ID'", "task: 'down3'", ...more]
+        return [...all.map((field, n) => `    ${field}${n === all.length - 1 ? '' : ','}`), '  }', '}']
+      }
+      const lost = 'TaskLostError: down3-ID was lost: its worker left with exit code 7 before it answered'
+      const expected = {
+        cancelled: [...way('TaskCancelledError: down3-ID was cancelled: nobody needs it'), ...fields('TASK_CANCELLED')],
+        'timed out': [...way('TaskTimeoutError: down3-ID timed out after 50ms'), ...fields('TASK_TIMEOUT')],
+        ...(engine.isolated && {
+          lost: [...way(lost), ...fields('TASK_LOST', "lastLines: [ 'last words' ]", "exit: { how: 'exited', code: 7 }")],
+        }),
+      }
+      const printed = (await output('printed:printed', { ways: Object.keys(expected) })) as string[]
+      expect(printed.map((text) => readable(text).split('\n'))).toEqual(Object.values(expected))
+    })
+
     test('causes keep their order', async () => {
       expect(await output('language:catchesChain')).toEqual(Array.from({ length: 7 }, (_, i) => `level ${6 - i}`))
     })
@@ -373,7 +403,7 @@ export function language(engine: ConformanceEngine): void {
 
 /** Without what differs from run to run, and from folder to folder. */
 function readable(text: string): string {
-  const ids = text.replaceAll(/(fail\d)-[a-z\d]{8}/g, '$1-ID')
+  const ids = text.replaceAll(/((?:fail|down)\d)-[a-z\d]{8}/g, '$1-ID')
   const places = ids.replaceAll(/\(?(?:file:\/\/)?(?:\/[^\s()]*?)?\b(tasks\/\w+\.ts):\d+:\d+\)?/g, '$1')
   // Where a test runs the engine in its own process two copies of this package meet, and each leaves out its own frames only.
   return places.replaceAll(/\n +at [^\n]*\/(?:src\/worker|dist)\/[^\n]*?(?=( \{)?(?:\n|$))/g, '')
