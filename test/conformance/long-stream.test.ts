@@ -11,10 +11,11 @@ interface Look {
 }
 
 const whole = process.env['COWAIT_TEST_ITEMS']
+const engine = process.env['COWAIT_TEST_ENGINE'] ?? 'process'
 
 test('a slow reader holds a long stream back, and neither end grows by it', { timeout: 600_000 }, async () => {
   const count = Number(whole ?? 20_000)
-  await using host = await openHost({ name: 'process', isolated: true, options: { engine: 'process' } })
+  await using host = await openHost({ name: engine, isolated: true, options: { engine } })
   const supervisorMiB: number[] = []
   const sampling = setInterval(() => supervisorMiB.push(process.memoryUsage.rss() / 2 ** 20), 100)
   const { returned, looks } = (await host.output('long-stream:readSlowly', { count })) as { returned: number; looks: Look[] }
