@@ -7,14 +7,15 @@
  */
 import { networkInterfaces } from 'node:os'
 import type { Socket } from 'node:net'
-import { createServer } from 'node:tls'
 import { directTls, keyIdentity } from '../direct-tls.ts'
 import type { Listening } from '../pod-frames.ts'
 
 const handshakeMs = 3000
 const strangers = 32
 
-export function listenDirect(key: Buffer, port: number, onConnection: (socket: Socket) => void): Promise<Listening> {
+export async function listenDirect(key: Buffer, port: number, onConnection: (socket: Socket) => void): Promise<Listening> {
+  // Loading it takes an eighth of the program's start, which a pod that is reached from outside need not wait for.
+  const { createServer } = await import('node:tls')
   const unproved = new Map<string, Socket>()
   const server = createServer({
     ...directTls,
@@ -36,7 +37,7 @@ export function listenDirect(key: Buffer, port: number, onConnection: (socket: S
     unproved.delete(farEnd(socket))
     onConnection(socket)
   })
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     server.on('error', ({ message }) => resolve({ problem: message }))
     server.listen(port, () => {
       const address = server.address()
