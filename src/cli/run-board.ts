@@ -1,6 +1,6 @@
 import type { ErrorSummary, Preview, RunEvent, Status, TaskRef } from '../core/events.ts'
 import type { StartPhase } from '../core/engine.ts'
-import { grouped } from './format.ts'
+import { formatTime, grouped } from './format.ts'
 
 /** What is known of one run, as the events told it. */
 export interface RunEntry {
@@ -35,6 +35,12 @@ const SETTLED: ReadonlySet<Status> = new Set(['done', 'failed', 'cancelled'])
 
 export function isSettled(entry: RunEntry): boolean {
   return SETTLED.has(entry.status)
+}
+
+/** How long a settled run took from its first start on, and how long it waited, where that is worth a word. */
+export function spentText({ spentMs: { waiting, starting, running } }: RunEntry): string {
+  const waited = waiting < 1_000 ? '' : ` (waited ${formatTime(waiting)})`
+  return formatTime(starting + running) + waited
 }
 
 /** Folds events into the state of every run; the views, `--json` and the report stand on it. */

@@ -5,7 +5,7 @@ import { count, formatTime } from '../format.ts'
 import { Labels, paintLabel } from '../labels.ts'
 import { logText } from '../log-text.ts'
 import type { Output } from '../output.ts'
-import { countsText, RunBoard, type RunEntry } from '../run-board.ts'
+import { countsText, RunBoard, spentText, type RunEntry } from '../run-board.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { writeItem, writeResult } from './result.ts'
@@ -118,7 +118,7 @@ export class PlainView implements View {
     this.#phases.delete(run.id)
     if (run.parent === null) return
     const { colours } = this.#err
-    const after = formatTime((run.settledAt ?? run.createdAt) - run.createdAt)
+    const after = spentText(run)
     if (!error) return this.#say(run, colours.dim(`done in ${after}`))
     if (run.status === 'cancelled') return this.#say(run, colours.yellow(`cancelled after ${after}`))
     this.#say(run, colours.red(`failed after ${after}: ${summaryLine(error)}`))

@@ -3,7 +3,7 @@ import { summaryLine } from '../../failure-text.ts'
 import { formatTime, grouped } from '../../format.ts'
 import { paintLabel, type Labels } from '../../labels.ts'
 import type { Output } from '../../output.ts'
-import { isSettled, type RunEntry } from '../../run-board.ts'
+import { isSettled, spentText, type RunEntry } from '../../run-board.ts'
 import { safeText } from '../../safe-text.ts'
 import type { RunGroup } from './groups.ts'
 import type { Row } from './layout.ts'
@@ -118,8 +118,8 @@ function spin(glyphs: Glyphs, now: number): string {
 
 function state(run: RunEntry, context: RowContext): string {
   const { colours, hasColours } = context.output
-  const spent = formatTime((run.settledAt ?? context.now) - run.createdAt)
   if (isSettled(run)) {
+    const spent = spentText(run)
     if (!run.error) return colours.dim(spent)
     return run.status === 'cancelled'
       ? colours.yellow(`cancelled after ${spent}`)
