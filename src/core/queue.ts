@@ -44,11 +44,18 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** The next value, as an iterator answers: `done` once the queue is closed and empty. */
   next(): Promise<IteratorResult<T>> {
-    return cancellable<IteratorResult<T>>((resolve) => {
-      this.#takers.add(resolve)
-      this.#move()
-      return () => this.#takers.delete(resolve)
-    })
+    return holding(
+      async (holds) => {
+        const waiting = cancellable<IteratorResult<T>>((resolve) => {
+          this.#takers.add(resolve)
+          this.#move()
+          return () => this.#takers.delete(resolve)
+        })
+        holds([waiting])
+        return await waiting
+      },
+      (result) => this.#takeBack(result),
+    )
   }
 
   /** No more values come: what is inside can still be taken, what waits to be put is refused. Idempotent. */
@@ -61,6 +68,12 @@ export class Queue<T> implements AsyncIterable<T> {
 
   [Symbol.asyncIterator](): AsyncIterator<T> {
     return { next: () => this.next() }
+  }
+
+  #takeBack(result: IteratorResult<T>): void {
+    if (result.done) return
+    this.#values.unshift(result.value)
+    this.#move()
   }
 
   #move(): void {

@@ -110,6 +110,22 @@ test.each(['before', 'after'])('a place that is granted just %s its claim loses 
   })
 })
 
+test.each(['before', 'after'])('a value that is handed out just %s its taker loses stays in the queue', async (when) => {
+  await using rt = createTestRuntime()
+  await rt.run(async () => {
+    const queue = new Queue<string>()
+    let win!: (value: string) => void
+    const winner = new Promise<string>((resolve) => (win = resolve))
+    const racing = race([winner, queue.next()])
+    if (when === 'before') void queue.put('one')
+    win('winner')
+    if (when === 'after') void queue.put('one')
+    expect(await racing).toBe('winner')
+    void queue.put('two')
+    expect([await queue.next(), await queue.next()].map(({ value }) => value as string)).toEqual(['one', 'two'])
+  })
+})
+
 test('a text is a list of letters', async () => {
   await using rt = createTestRuntime()
   expect(await rt.run(() => map((letter: string) => letter.toUpperCase(), 'abc'))).toEqual(['A', 'B', 'C'])
