@@ -3,11 +3,13 @@ import type { TaskContext } from './context.ts'
 import type { Contract } from './contract.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { ErrorClass } from './error-wire.ts'
+import { UsageError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
 import { readDefinition } from './read-definition.ts'
 import { createPlace, nameOf } from './registry.ts'
 import { mergeOptions, resolveOptions } from './resolve-options.ts'
 import type { Settled, TaskRun } from './run.ts'
+import { show } from './show.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 import type { TaskClassLike } from './task-class.ts'
 import type {
@@ -80,7 +82,11 @@ export function task<
       ): SO extends StandardSchemaV1 ? Body<SchemaInput<SO>, Y> : Body<R, Y> & SerializableOutput<R>
     },
 ): Task<SI extends StandardSchemaV1 ? SchemaInput<SI> : I, SO extends StandardSchemaV1 ? SchemaOutput<SO> : R, ExtrasOf<M, C, Y>>
-export function task(definition: unknown): unknown {
+export function task(definition: unknown, ...more: unknown[]): unknown {
+  if (more.length > 0)
+    throw new UsageError(
+      `task() takes one argument, not also ${show(more[0])}. Options stand beside run: task({ timeout: '1m', run: ... }).`,
+    )
   const place = createPlace(task as (...args: never[]) => unknown)
   return createTask((place.definition = readDefinition(definition, place)))
 }
