@@ -128,12 +128,6 @@ async function bundleDetached(outdir, runtime) {
     target: 'node20.19',
     // Not needed there: no name is resolved, no code compiled, and no kubeconfig read.
     external: ['esbuild', 'yaml', 'bufferutil', 'utf-8-validate'],
-    plugins: [
-      {
-        name: 'without-resolver',
-        setup: (inner) => inner.onResolve({ filter: /resolver\.ts$/ }, ({ path }) => ({ path, external: true })),
-      },
-    ],
     banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
     define: { RUNTIME: JSON.stringify(runtime) },
     legalComments: 'none',

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
@@ -47,7 +48,7 @@ export interface DescribeOptions {
  * `cause` has the stack in the user's own lines.
  */
 export async function describe(tree: CompiledTree, module: string, options: DescribeOptions = {}): Promise<readonly TaskDescription[]> {
-  const file = await fileOf(tree, module)
+  const file = fileOf(tree, module)
   const cached = join(tree.cacheFolder, 'described', `${tree.hash}-${createHash('sha256').update(module).digest('hex').slice(0, 16)}.json`)
   const known = readJson(cached) as readonly TaskDescription[] | undefined
   if (known) return known
@@ -58,13 +59,8 @@ export async function describe(tree: CompiledTree, module: string, options: Desc
   return answer.tasks
 }
 
-async function fileOf(tree: CompiledTree, module: string): Promise<string> {
-  if (module.startsWith('pkg:')) {
-    const { Resolver } = await import('./resolver.ts')
-    const found = new Resolver(tree.root).resolve(`${tree.project ?? '.'}/x.mjs`, module.slice('pkg:'.length), 'import')
-    if (found?.type === 'package') return found.path
-    throw new UsageError(`There is no package ${module.slice('pkg:'.length)} installed in ${tree.root}.`)
-  }
+function fileOf(tree: CompiledTree, module: string): string {
+  if (module.startsWith('pkg:')) return fileOfPackage(tree, module.slice('pkg:'.length))
   const place = tree.modules.get(module)
   if (!place) {
     const hint = didYouMean(module, tree.modules.keys())
@@ -75,6 +71,16 @@ async function fileOf(tree: CompiledTree, module: string): Promise<string> {
   const problem = tree.problems.find(({ path }) => path === place.source)
   if (problem) throw new CowaitError('TASK_NOT_LOADED', problemText(problem))
   return join(tree.directory, place.compiled)
+}
+
+/** As workers find it (worker/module-files.ts). */
+function fileOfPackage(tree: CompiledTree, specifier: string): string {
+  const from = join(tree.root, tree.project ?? '.', 'package.json')
+  try {
+    return createRequire(from).resolve(specifier)
+  } catch (error) {
+    throw new UsageError(`Package ${specifier} cannot be loaded from ${tree.root}: ${(error as Error).message.split('\n', 1)[0]}`)
+  }
 }
 
 const LOAD_MS = 20_000

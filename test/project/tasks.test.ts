@@ -141,6 +141,23 @@ group('describing a module', () => {
     await expect(describe(await project.compile(), module)).rejects.toMatchObject({ code: 'TASK_NOT_LOADED', message: expect.stringMatching(message) as string })
   })
 
+  test('a package is looked into as workers load it', async () => {
+    const dependency = (file: string): string => `const { task } = require('cowait')\nexports.${file} = task({ timeout: '2s', run: async () => 1 })\n`
+    await using project = await TestProject.create({
+      'package.json': '{}',
+      'node_modules/@acme/tasks/package.json': '{"name":"@acme/tasks","exports":{"import":"./new.mjs","require":"./old.cjs"}}',
+      'node_modules/@acme/tasks/new.mjs': 'throw new Error("nobody loads this")',
+      'node_modules/@acme/tasks/old.cjs': dependency('old'),
+    })
+    await symlink(join(import.meta.dirname, '../..'), project.path('node_modules/cowait'))
+    const tree = await project.compile()
+    expect(await describe(tree, 'pkg:@acme/tasks')).toMatchObject([{ export: 'old', options: { timeoutMs: 2_000 } }])
+    await expect(describe(tree, 'pkg:@acme/none')).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^Package @acme\/none cannot be loaded from .*: Cannot find module '@acme\/none'$/) as string,
+    })
+  })
+
   test('an unknown or ignored module is a mistake of who asks', async () => {
     await using project = await TestProject.copy('mistakes')
     await project.write({ '.gitignore': 'fine.ts' })
