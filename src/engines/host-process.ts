@@ -51,7 +51,7 @@ function startOf(stat: string): string {
 }
 
 /** What follows `PID (NAME) `; the name may hold spaces and brackets. */
-function afterName(stat: string): string {
+export function afterName(stat: string): string {
   return stat.slice(stat.lastIndexOf(')') + 2)
 }
 

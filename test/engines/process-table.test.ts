@@ -47,6 +47,33 @@ describe.skipIf(process.platform !== 'linux')('the table of processes', () => {
       await end(child)
     }
   })
+
+  it('finds a process that is in the middle of exec, where it shows no environment', async () => {
+    const table = new ProcessTable()
+    const name = `table-${process.pid}-exec.`
+    const restless = ['-c', 'exec sh -c "$0" "$0"', 'exec sh -c "$0" "$0"']
+    const child = spawn('sh', restless, { env: { PATH: process.env['PATH'], TABLE_TEST: name }, stdio: 'ignore' })
+    await once(child, 'spawn')
+    try {
+      const since = { pid: child.pid!, forks: Infinity }
+      for (let look = 0; look < 200; look++) expect(await table.find(name, since), `look ${look}`).toEqual([child.pid])
+    } finally {
+      await end(child)
+    }
+  })
+
+  it('does not wait for a process that has no environment', async () => {
+    const table = new ProcessTable()
+    const child = spawn('sleep', ['1000'], { env: {}, stdio: 'ignore' })
+    await once(child, 'spawn')
+    try {
+      const start = performance.now()
+      for (let look = 0; look < 5; look++) expect(await table.find('nobody', { pid: child.pid!, forks: Infinity })).toEqual([])
+      expect(performance.now() - start).toBeLessThan(1_000)
+    } finally {
+      await end(child)
+    }
+  })
 })
 
 async function sleeper(name: string): Promise<{ child: ChildProcess; name: string }> {

@@ -9,7 +9,8 @@
  *    its remains, by the rest of the group, or by nobody).
  * 4. A shell that cannot fork, at the limit of processes, exits. Before that the groups are killed, which takes no process; then
  *    the script begins again in the same process, with room to fork.
- * 5. The private folder goes with the supervisor's process, not with the life line alone.
+ * 5. A process in the middle of `exec` shows no environment, so that no mark is left counts when it was seen three times.
+ * 6. The private folder goes with the supervisor's process, not with the life line alone.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM USR1 USR2 ALRM PIPE TSTP TTIN TTOU
@@ -61,12 +62,13 @@ nap() { sleep "$1" || sleep 1; }
 
 turn=0
 while nap 0.25 && [ $turn -lt 7 ] && is_any_left; do turn=$((turn + 1)); done
-turn=0
+turn=0 clear=0
 while [ $turn -lt 100 ]; do
   for group in $groups; do is_ours "$group" && kill -9 "-$group"; done
   find_marked
-  [ "$pids" ] || break
-  kill -9 $pids
+  [ "$pids" ] && clear=0 || clear=$((clear + 1))
+  [ $clear -lt 3 ] || break
+  [ -z "$pids" ] || kill -9 $pids
   nap 0.05
   turn=$((turn + 1))
 done

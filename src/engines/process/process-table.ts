@@ -4,7 +4,7 @@
  */
 import { readFile, readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isZombie } from '../host-process.ts'
+import { afterName, isZombie } from '../host-process.ts'
 import { findMark, type Mark } from './marker.ts'
 
 const READS_AT_ONCE = 16
@@ -14,6 +14,9 @@ const UNREADABLE = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 const NO_DESCRIPTOR = new Set(['EMFILE', 'ENFILE'])
 const DESCRIPTOR_WAIT_MS = 5_000
 const NAP_MS = 10
+/** More than any `exec` takes that does not wait for a broken file system. */
+const EXEC_WAIT_MS = 1_000
+const EMPTY_LOOKS = 3
 
 interface Request {
   readonly needle: string
@@ -65,8 +68,8 @@ export class ProcessTable {
   async marks(): Promise<{ readonly pid: number; readonly mark: Mark }[]> {
     if (!this.#isLinux) return []
     const found: { pid: number; mark: Mark }[] = []
-    await eachFile(await processIds(), 'environ', (pid, environment) => {
-      const mark = findMark(environment)
+    await each(await processIds(), async (pid) => {
+      const mark = findMark(await environmentOf(pid))
       if (mark) found.push({ pid, mark })
     })
     return found
@@ -75,9 +78,9 @@ export class ProcessTable {
   /** Whether a process group has a member that still runs; a zombie does not. */
   async groupLives(group: number): Promise<boolean> {
     let lives = false
-    await eachFile(await processIds(), 'stat', (_pid, stat) => {
-      const [, , member] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      if (Number(member) === group && !isZombie(stat)) lives = true
+    await each(await processIds(), async (pid) => {
+      const stat = (await textOf(pid, 'stat')) ?? ''
+      if (Number(afterName(stat).split(' ')[2]) === group && !isZombie(stat)) lives = true
     })
     return lives
   }
@@ -103,7 +106,8 @@ export class ProcessTable {
     const found = requests.map((): number[] => [])
     const lowest = await this.#lowestPid(requests)
     const candidates = (await processIds()).filter((pid) => pid >= lowest && pid !== process.pid)
-    await eachFile(candidates, 'environ', (pid, environment) => {
+    await each(candidates, async (pid) => {
+      const environment = await environmentOf(pid)
       for (const [index, { needle }] of requests.entries()) if (environment.includes(needle)) found[index]?.push(pid)
     })
     return found
@@ -111,11 +115,16 @@ export class ProcessTable {
 
   /**
    * Ids are given out in rising order until they wrap around. As long as the kernel has started fewer processes since then than
-   * there were ids left, every descendant's id is above its ancestor's, and older processes need no look.
+   * there were ids left (those that are taken are passed over), every descendant's id is above its ancestor's, and older processes
+   * need no look.
    */
   async #lowestPid(requests: readonly Request[]): Promise<number> {
-    const [forks, limit] = await Promise.all([countForks(), patiently(() => readFile('/proc/sys/kernel/pid_max', 'latin1'))])
-    const lowest = requests.map(({ since }) => (since && forks - since.forks < Number(limit) - since.pid ? since.pid : 0))
+    const [forks, taken, limit] = await Promise.all([
+      countForks(),
+      countTaken(),
+      patiently(() => readFile('/proc/sys/kernel/pid_max', 'latin1')),
+    ])
+    const lowest = requests.map(({ since }) => (since && forks - since.forks + taken < Number(limit) - since.pid ? since.pid : 0))
     this.#forks = forks
     return Math.min(...lowest)
   }
@@ -127,22 +136,50 @@ async function countForks(): Promise<number> {
   return Number(/^processes (\d+)$/m.exec(stat)?.[1] ?? Infinity)
 }
 
+/** Processes and threads that there are. */
+async function countTaken(): Promise<number> {
+  const load = await patiently(() => readFile('/proc/loadavg', 'latin1'))
+  return Number(/\/(\d+) /.exec(load)?.[1] ?? Infinity)
+}
+
 async function processIds(): Promise<number[]> {
   return (await patiently(() => readdir('/proc'))).map(Number).filter((pid) => pid > 0)
 }
 
-async function eachFile(pids: readonly number[], file: string, look: (pid: number, text: string) => void): Promise<void> {
+async function each(pids: readonly number[], look: (pid: number) => Promise<void>): Promise<void> {
   const rest = pids.values()
-  const read = async (): Promise<void> => {
-    for (const pid of rest) {
-      const text = await patiently(() => readFile(`/proc/${pid}/${file}`, 'latin1')).catch((error: NodeJS.ErrnoException) => {
-        if (error.code && UNREADABLE.has(error.code)) return ''
-        throw error
-      })
-      look(pid, text)
-    }
+  const work = async (): Promise<void> => {
+    for (const pid of rest) await look(pid)
   }
-  await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, pids.length) }, read))
+  await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, pids.length) }, work))
+}
+
+/** Undefined where there is no such process, or where it belongs to somebody else. */
+async function textOf(pid: number, file: 'environ' | 'stat'): Promise<string | undefined> {
+  try {
+    return await patiently(() => readFile(`/proc/${pid}/${file}`, 'latin1'))
+  } catch (error) {
+    if (UNREADABLE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+/**
+ * Empty for a process that has none. One in the middle of `exec` shows none either, neither the old nor the new, but it will: its stat
+ * has memory (field 23) and no place for an environment yet, or one with something in it (fields 50 and 51; proc_pid_stat(5)).
+ */
+async function environmentOf(pid: number): Promise<string> {
+  const deadline = performance.now() + EXEC_WAIT_MS
+  for (let looks = 0; performance.now() < deadline; await delay(1)) {
+    const environment = await textOf(pid, 'environ')
+    if (environment !== '') return environment ?? ''
+    const fields = afterName((await textOf(pid, 'stat')) ?? '').split(' ')
+    const [memory = '0', start = '0', end = '0'] = [fields[20], fields[47], fields[48]]
+    if (memory === '0') return ''
+    // The kernel sets both to the same for an instant, before it says how much there is.
+    if (start === end && end !== '0' && ++looks === EMPTY_LOOKS) return ''
+  }
+  return ''
 }
 
 /** Ending workers must not fail for the same want of descriptors for which a start has failed. */
