@@ -24,6 +24,8 @@ export interface Setup {
 export interface PodExit {
   readonly code: number | null
   readonly signal: string | null
+  /** The cluster told the pod to end; it says why elsewhere. */
+  readonly wasTerminated?: boolean
   /** The kernel killed a process of the pod for want of memory. */
   readonly outOfMemory?: boolean
   readonly peakBytes?: number

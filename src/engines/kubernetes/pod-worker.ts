@@ -12,6 +12,8 @@ import { readExit } from './pod-words.ts'
 const pieceBytes = 64 << 10
 /** The watch is this far behind a broken link at most. */
 const watchPatienceMs = 1500
+/** How far behind a pod's end the reason for it may be: less than a supervisor waits for a worker whose channel has ended. */
+const reasonPatienceMs = 800
 /** What a reader of ours may leave standing; above it the oldest output goes. */
 const outputBound = 16 << 20
 
@@ -78,7 +80,7 @@ export class PodWorker {
       case up.channelEnd:
         return this.#endChannel()
       case up.exit:
-        return this.#end(this.#exitOf(readExit(payload)))
+        return this.#takeExit(readExit(payload))
     }
   }
 
@@ -92,7 +94,7 @@ export class PodWorker {
     if (this.#isRemoving) return
     const exit = exitOf(pod, this.facts.memoryLimit)
     if (exit?.how === 'removed') this.#end(exit)
-    else if (exit) void this.#endSoon(exit)
+    else if (exit) void this.#endSoon(exit, watchPatienceMs)
   }
 
   markDeleted(): void {
@@ -127,9 +129,16 @@ export class PodWorker {
     await session.confirmed()
   }
 
-  /** The pod's own word on how it ended is on its way, where the way still holds. */
-  async #endSoon(exit: Exit): Promise<void> {
-    await pause(watchPatienceMs, undefined, { ref: false })
+  #takeExit(said: PodExit): void {
+    const exit = this.#exitOf(said)
+    // Why its cluster ended it (a deletion, an eviction) is on its way from there.
+    if (said.wasTerminated && !this.#isRemoving) void this.#endSoon(exit, reasonPatienceMs)
+    else this.#end(exit)
+  }
+
+  /** Another word on how it ended is on its way, where the way still holds, and goes before this one. */
+  async #endSoon(exit: Exit, patienceMs: number): Promise<void> {
+    await pause(patienceMs, undefined, { ref: false })
     this.#end(exit)
   }
 

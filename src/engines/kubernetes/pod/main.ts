@@ -55,6 +55,7 @@ const memoryAtStart = readMemory()
 let setup: Setup | undefined
 let worker: PodWorker | undefined
 let isEnding = false
+let wasTerminated = false
 let hasExited = false
 let isKept = false
 let isDetached = false
@@ -80,6 +81,7 @@ launched.server.on('connection', greet)
 serve(launched.socket, launched.rest)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
+    wasTerminated = true
     hurry()
     endWorker('SIGTERM', setup?.detached?.graceMs ?? terminateMs)
   })
@@ -207,6 +209,7 @@ async function start(): Promise<void> {
   await leave({
     code,
     signal,
+    ...(wasTerminated && { wasTerminated }),
     ...(memory.kills > memoryAtStart.kills && { outOfMemory: true }),
     ...(memory.peakBytes !== undefined && { peakBytes: memory.peakBytes }),
     ...(memory.limitBytes !== undefined && { limitBytes: memory.limitBytes }),
