@@ -1,5 +1,8 @@
-/** Twenty calls of a script, one after the other, against as many containers that say one thing. */
-import { startNode, withoutDocker } from '../lib/raw-docker.mjs'
+/**
+ * Twenty calls of a script, one after the other, against as many containers that say one thing; `least` are containers with the rights and
+ * the network of workers.
+ */
+import { startIsolated, startNode, withIsolatedNetwork, withoutDocker } from '../lib/raw-docker.mjs'
 import { answer } from '../tasks/answer.mjs'
 
 const calls = 20
@@ -10,10 +13,14 @@ export const rounds = 3
 export const warmUps = 1
 export const without = withoutDocker
 
-export async function floor() {
+export const floor = () => inSequence(() => startNode())
+
+export const least = () => withIsolatedNetwork((network) => inSequence(() => startIsolated(network)))
+
+async function inSequence(start) {
   const started = performance.now()
   const gone = []
-  for (let i = 0; i < calls; i++) gone.push((await startNode()).gone)
+  for (let i = 0; i < calls; i++) gone.push((await start()).gone)
   const ms = performance.now() - started
   await Promise.all(gone)
   return ms

@@ -85,23 +85,45 @@ export async function startNode(starting = (start) => start()) {
   return { gone }
 }
 
-/** The same in a network of its own that no other container is reached from, as workers have it; all in as few steps as can be. */
-export async function runIsolated() {
+/** As workers have it: out to the internet, but not to each other. Gives the network's name to `work`, and removes it. */
+export async function withIsolatedNetwork(work) {
   const name = `bench-${process.pid}`
   const made = call('POST', '/networks/create', { Name: name, Options: { 'com.docker.network.bridge.enable_icc': 'false' } })
-  let answered
-  const said = new Promise((resolve) => (answered = resolve))
-  const program = 'process.stdin.once("data", () => { process.stdout.write("42"); process.exit() })'
-  const { id, socket, gone } = await startContainer(['node', '-e', program], answered, { NetworkMode: 'none' })
-  await call('POST', '/networks/none/disconnect', { Container: id })
-  await made
-  await call('POST', `/networks/${name}/connect`, { Container: id })
-  socket.write('go')
-  await said
-  await gone
+  const result = await work(made.then(() => name))
   // The engine does that whether or not somebody waits.
   const sent = request({ socketPath, agent: false, method: 'DELETE', path: `/networks/${name}` }).end()
   await once(sent, 'finish')
+  return result
+}
+
+/** What a worker may do and no more. */
+const closed = {
+  NetworkMode: 'none',
+  CapDrop: ['ALL'],
+  SecurityOpt: ['no-new-privileges'],
+  PidsLimit: 1024,
+  Tmpfs: { '/tmp': 'rw,exec,nosuid,nodev,mode=1777' },
+}
+
+/** As `startNode`, with the rights and the network of a worker, in as few steps as can be. */
+export async function startIsolated(network, starting = (start) => start()) {
+  let answered
+  const said = new Promise((resolve) => (answered = resolve))
+  const program = 'process.stdin.once("data", () => { process.stdout.write("42"); process.exit() })'
+  const { socket, gone } = await starting(async () => {
+    const container = await startContainer(['node', '-e', program], answered, closed)
+    await call('POST', '/networks/none/disconnect', { Container: container.id })
+    await call('POST', `/networks/${await network}/connect`, { Container: container.id })
+    return container
+  })
+  socket.write('go')
+  await said
+  return { gone }
+}
+
+/** One of these, from nothing to nothing. */
+export async function runIsolated() {
+  await withIsolatedNetwork(async (network) => await (await startIsolated(network)).gone)
   agent.destroy()
 }
 
