@@ -91,8 +91,8 @@ export class Watches {
   #keep(event: LogEvent): void {
     const run = this.#runs.get(event.run)
     if (!run) return
-    const kept = this.#lines.get(event.run) ?? { events: [], characters: 0, run }
-    this.#lines.set(event.run, kept)
+    let kept = this.#lines.get(event.run)
+    if (!kept) this.#lines.set(event.run, (kept = { events: [], characters: 0, run }))
     kept.events.push(event)
     kept.characters += event.text.length
     while (kept.events.length > keptLines || (kept.characters > keptCharacters && kept.events.length > 1))
