@@ -1,7 +1,7 @@
 /**
  * Runs floor and subject in turns, so that what else the machine does slows both, and takes the median of the ratios of
  * neighbours. A measurement is a function that resolves with a number (milliseconds unless the case says otherwise). `least`, if there
- * is one, is the subject's work in raw Node, where the floor does less than any program of that kind must do.
+ * is one, is the subject's work by raw Node and bare calls of the engine, where the floor does less than any program of that kind must do.
  */
 export async function compare({ floor, least, subject, rounds, warmUps }) {
   for (let i = 0; i < warmUps; i++) {

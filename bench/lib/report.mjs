@@ -1,4 +1,4 @@
-const HEAD = ['benchmark', 'floor', 'raw Node', 'subject', 'ratio', 'middle half', 'goal', '']
+const HEAD = ['benchmark', 'floor', 'least', 'subject', 'ratio', 'middle half', 'goal', '']
 
 export function markdown(results) {
   const rows = results.map(({ name, unit, floor, least, leastRatio, subject, ratio, low, high, goal }) => [
