@@ -23,7 +23,7 @@ export interface StopRequests {
 export function watchStopRequests(env: NodeJS.ProcessEnv): StopRequests {
   const requests: { readonly signal: StopSignal; readonly said: string }[] = []
   let listener: StopListener | undefined
-  /** What comes from a terminal and by way of \`cowait dev\` as well, in either order, counts once. */
+  /** What comes from a terminal and by way of `cowait dev` as well, in either order, counts once. */
   const upTo = (nth: number, signal: StopSignal, said = SAID[signal]): void => {
     while (requests.length < nth) {
       requests.push({ signal, said })

@@ -29,16 +29,12 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** Resolves when the value is in the queue. Rejects when the queue is closed, or the task or group around is cancelled. */
   put(value: T): Promise<void> {
-    return holding(async (holds) => {
-      if (this.#isClosed) throw atCallerLine(closed(), this.put)
-      const waiting = cancellable<void>((resolve, reject) => {
-        const put: Put<T> = { value, resolve, reject }
-        this.#putters.add(put)
-        this.#move()
-        return () => this.#putters.delete(put)
-      })
-      holds([waiting])
-      await waiting
+    if (this.#isClosed) return Promise.reject(atCallerLine(closed(), this.put))
+    return cancellable<void>((resolve, reject) => {
+      const put: Put<T> = { value, resolve, reject }
+      this.#putters.add(put)
+      this.#move()
+      return () => this.#putters.delete(put)
     })
   }
 
