@@ -132,6 +132,15 @@ export const mapped = task(async () => {
     expect(stderr).toMatch(
       /mapped failed\n +TaskTimeoutError: late-\w+ timed out after 200ms\n +at \/.*\/mapped\.ts:4:16\n\nrun it again: cowait run mapped:late -i n=1\n/,
     )
+    const given = await run('mapped:mapped', '--engine', 'process', '--retry', '0', '-e', 'TOKEN=hunter2')
+    expect(given.stderr).toMatch(/\nrun it again: cowait run mapped:late -i n=1 --engine process --env TOKEN\n/)
+  })
+
+  test('the command that runs it again has the flags that it ran with, and no value of a variable', async () => {
+    const flags = ['--memory', '1g', '--timeout', '1m', '-e', 'TOKEN=hunter2', '--engine', 'process']
+    const { stderr } = await run('outcomes:failing', ...flags)
+    expect(stderr).toMatch(/\nrun it again: cowait run outcomes:failing --engine process --env TOKEN --memory 1g --timeout 1m\n/)
+    expect(stderr).not.toContain('hunter2')
   })
 
   test('are the same in every output mode', async () => {

@@ -30,7 +30,7 @@ class Stage {
       stdout: this.stdout.output,
       stderr: this.terminal.output,
       workerWord: () => 'worker',
-      again: (run: RunEntry) => rerunCommand(run, []),
+      again: (run: RunEntry) => rerunCommand(run, {}),
       debug: false,
     }
     this.view = new TreeView(context, { unicode, clock: this.clock })

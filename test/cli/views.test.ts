@@ -114,7 +114,7 @@ function contextOf(stdout: Screen, stderr: Screen): ViewContext {
     stdout: stdout.output,
     stderr: stderr.output,
     workerWord: () => 'worker',
-    again: (run: RunEntry) => rerunCommand(run, []),
+    again: (run: RunEntry) => rerunCommand(run, {}),
     debug: false,
   }
 }

@@ -86,7 +86,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     stdout: io.stdout,
     stderr: io.stderr,
     workerWord: () => WORKER_WORDS[engineName] ?? 'worker',
-    again: (entry) => rerunCommand(entry, flags.engine === undefined ? [] : ['--engine', flags.engine]),
+    again: (entry) => rerunCommand(entry, flags),
     debug: io.debug,
   })
   if (engine.notice) view.notice(engine.notice)
