@@ -316,9 +316,10 @@ export function concurrency(engine: ConformanceEngine): void {
     })
 
     test('so many in a second', async () => {
-      const times = (await output('paced')) as number[]
-      expect(times[3]! - times[0]!).toBeLessThan(900)
-      expect(times[4]! - times[0]!).toBeGreaterThanOrEqual(990)
+      // Counted from when the first was asked for: between its giving and its arrival lies the way from the supervisor.
+      const got = (await output('paced')) as number[]
+      expect(got[3]).toBeLessThan(1_000)
+      expect(got[4]).toBeGreaterThanOrEqual(1_000)
     })
 
     test('a second rule for a name is refused', async () => {
