@@ -2,8 +2,8 @@
  * The network that workers get unless they ask for another: the way out is open, the way to each other and to other containers is not.
  *
  * One for the whole engine, not one for each tree of runs: an engine has addresses for about 30 networks. Making it costs 90 ms, which
- * overlap with the compilation and the first worker's start (see late-network.ts). Whoever closes last removes it. (Docker 20.10 may
- * miscount who is in a network when many come and go at once, and then refuses until its next start. It can still be used.)
+ * overlap with the compilation and the first worker's start (see late-network.ts). Whoever closes last removes it. (Docker may miscount
+ * who is in a network, https://github.com/moby/moby/issues/42119, and then refuses until its next start. It can still be used.)
  *
  * Two supervisors that start at the same moment may each make one: Docker's check for a name that is taken is no lock. So a network is
  * known by its id, everyone takes the oldest, and who made a younger one removes it. Where both are in use they do no harm, since
