@@ -1,7 +1,8 @@
 /** One attempt of a run: a worker for it, the handshake, the run, its outcome, and that nothing is left of the worker. */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import type { CancelReason } from '../core/caller.ts'
-import type { Engine, Exit, Worker, WorkerSpec } from '../core/engine.ts'
+import type { Engine, Exit, Worker, WorkerId, WorkerSpec } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { TreeRef } from '../core/tree.ts'
@@ -33,7 +34,7 @@ const terminateMs = 300
 const restMs = 1_000
 /** A caller that is this far behind misses log lines of what it watches. */
 const maxBehindBytes = 8 * 1024 * 1024
-/** For an engine to make a worker gone. */
+/** For an engine to make a worker gone, or to give up its start. */
 const removeMs = 20_000
 
 /** What a caller says of its runs. */
@@ -153,7 +154,8 @@ export class Attempt implements Owner {
       this.#emit({ type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id })
       const report = (phase: Extract<PlainEvent, { type: 'starting' }>['phase']): void =>
         this.#emit({ type: 'starting', attempt: this.#run.attempt, worker: workerSpec.id, ...(phase ? { phase } : {}) })
-      const worker = await engine.start(workerSpec, signal, report)
+      const worker = await this.#unlessStuck(engine.start(workerSpec, signal, report), workerSpec.id)
+      if (!worker) return undefined
       this.#worker = worker
       if (signal.aborted) void this.#remove(worker, 0)
       return worker
@@ -161,6 +163,16 @@ export class Attempt implements Owner {
       if (!signal.aborted) this.#context.ended(this.#run, { type: 'lost', ...startError(this.#run, error) })
       return undefined
     }
+  }
+
+  /** Nothing where the engine goes on starting a worker that is no longer wanted. */
+  async #unlessStuck(starting: Promise<Worker>, id: WorkerId): Promise<Worker | undefined> {
+    const { engine } = this.#context
+    await Promise.race([starting, once(this.#starting.signal, 'abort')])
+    if (await bounded(starting, removeMs)) return await starting
+    this.#giveUp(id, `its start has not ended after ${removeMs / 1_000} s`)
+    starting.then((worker) => engine.remove(worker.id, 0)).catch(() => {})
+    return undefined
   }
 
   async #serve(worker: Worker): Promise<void> {
@@ -329,14 +341,15 @@ export class Attempt implements Owner {
       const isGone = await bounded(this.#context.engine.remove(worker.id, graceMs), graceMs + removeMs)
       if (!isGone) throw new Error(`it is not gone after ${removeMs / 1_000} s`)
     } catch (error) {
-      this.#isOutOfReach = true
-      this.#context.notRemoved(this.#run)
-      this.#channel?.fail(new Error('its engine could not remove it'))
-      this.#emit({
-        type: 'notice',
-        text: `Worker ${worker.id} could not be removed: ${(error as Error).message}. "cowait prune" tries again.`,
-      })
+      this.#giveUp(worker.id, (error as Error).message)
     }
+  }
+
+  #giveUp(id: WorkerId, why: string): void {
+    this.#isOutOfReach = true
+    this.#context.notRemoved(this.#run)
+    this.#channel?.fail(new Error('its engine could not remove it'))
+    this.#emit({ type: 'notice', text: `Worker ${id} could not be removed: ${why}. "cowait prune" tries again.` })
   }
 
   #emit(event: PlainEvent): void {

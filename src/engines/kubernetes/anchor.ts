@@ -15,6 +15,8 @@ import { label, ownerAnnotations } from './labels.ts'
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
 const leaseSeconds = 8
 const renewMs = 2000
+/** For the API server to answer one renewal; then another is tried. */
+const renewalMs = 3000
 const retryMs = 250
 const longestRetryMs = 2000
 
@@ -81,6 +83,8 @@ export class Anchor {
             body: { metadata: { uid }, spec: { activeDeadlineSeconds } },
             contentType: 'application/merge-patch+json',
             patienceMs: 0,
+            silenceMs: renewalMs,
+            isUrgent: true,
             signal,
           })
           break

@@ -2,7 +2,7 @@
  * The dozen calls of the Kubernetes API that cowait needs, over `node:https`, and streams over `ws`. `@kubernetes/client-node` costs
  * 250 to 350 ms and 80 MB at import, and its port-forward knows no back pressure.
  */
-import { Agent as PlainAgent, request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { Agent as PlainAgent, request as plainRequest, type AgentOptions, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent, request } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
@@ -20,30 +20,36 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** How long a busy or returning API server is asked again; 10 s unless told. */
   readonly patienceMs?: number
+  /** An API server that says nothing at all for so long is taken for gone; 15 s unless told. */
+  readonly silenceMs?: number
+  /** It waits for no other call to be done with a connection. */
+  readonly isUrgent?: boolean
 }
 
 const defaultPatienceMs = 10_000
-/** An API server that says nothing at all for so long is taken for gone. */
-const silenceMs = 15_000
+const defaultSilenceMs = 15_000
 const firstRetryMs = 100
 const longestRetryMs = 2000
 /** So long after it was away a server may not know the rights of anybody yet. */
 const settlingMs = 10_000
-/** Over TLS each one costs a handshake. */
+/** Over TLS each one costs a handshake. What goes on for long, and what is urgent, has connections of its own. */
 const maxSockets = 64
 
 export class ApiClient {
   readonly cluster: Cluster
   readonly #credentials: CredentialSource
   readonly #agent: PlainAgent
+  readonly #ownAgent: PlainAgent
   #awayAt = -Infinity
   #secure: { readonly cert?: string; readonly key?: string; readonly secureContext: SecureContext } | undefined
 
   constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
     this.cluster = cluster
     this.#credentials = new CredentialSource(cluster, env)
-    const options = { keepAlive: true, maxSockets, keepAliveMsecs: 15_000 }
-    this.#agent = cluster.server.protocol === 'http:' ? new PlainAgent(options) : new Agent({ ...options, ...this.#tls() })
+    const agent = (options: AgentOptions): PlainAgent =>
+      cluster.server.protocol === 'http:' ? new PlainAgent(options) : new Agent({ ...options, ...this.#tls() })
+    this.#agent = agent({ keepAlive: true, maxSockets, keepAliveMsecs: 15_000 })
+    this.#ownAgent = agent({ keepAlive: true, keepAliveMsecs: 15_000 })
   }
 
   /** Throws an `ApiError` when the server refuses, or what the connection threw. What passes is tried again within the patience. */
@@ -69,7 +75,9 @@ export class ApiClient {
 
   /** An answer that goes on, line by line: a watch. Not tried again. */
   async stream(path: string, options: CallOptions): Promise<IncomingMessage> {
-    return await this.#send('GET', path, options)
+    const response = await this.#send('GET', path, { ...options, isUrgent: true })
+    response.socket.setTimeout(0)
+    return response
   }
 
   /** A websocket to a subresource, not yet open. */
@@ -84,7 +92,7 @@ export class ApiClient {
       headers: headersOf(credentials),
       perMessageDeflate: false,
       skipUTF8Validation: true,
-      handshakeTimeout: silenceMs,
+      handshakeTimeout: defaultSilenceMs,
     })
   }
 
@@ -97,6 +105,7 @@ export class ApiClient {
 
   close(): void {
     this.#agent.destroy()
+    this.#ownAgent.destroy()
   }
 
   #url(path: string): URL {
@@ -119,7 +128,8 @@ export class ApiClient {
     return this.#secure
   }
 
-  async #send(method: string, path: string, { query = {}, body, contentType, signal }: CallOptions): Promise<IncomingMessage> {
+  async #send(method: string, path: string, asked: CallOptions): Promise<IncomingMessage> {
+    const { query = {}, body, contentType, signal, silenceMs = defaultSilenceMs, isUrgent = false } = asked
     const credentials = await this.#credentials.get()
     signal?.throwIfAborted()
     const url = this.#url(path)
@@ -127,7 +137,7 @@ export class ApiClient {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const options: RequestOptions = {
       method,
-      agent: this.#agent,
+      agent: isUrgent ? this.#ownAgent : this.#agent,
       ...this.#identity(credentials),
       headers: {
         accept: 'application/json',
@@ -138,17 +148,16 @@ export class ApiClient {
     }
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const send = url.protocol === 'http:' ? plainRequest : request
-      const asked = send(url, options, resolve)
-      asked.on('error', (error: NodeJS.ErrnoException) => {
+      const sent = send(url, options, resolve)
+      sent.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ECONNREFUSED') this.#awayAt = performance.now()
         reject(error)
       })
-      asked.setTimeout(silenceMs, () =>
-        asked.destroy(Object.assign(new Error(`no answer within ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })),
+      sent.setTimeout(silenceMs, () =>
+        sent.destroy(Object.assign(new Error(`no answer within ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })),
       )
-      asked.end(text)
+      sent.end(text)
     })
-    response.socket.setTimeout(0)
     if ((response.statusCode ?? 0) < 400) return response
     throw await this.refusal(response)
   }

@@ -6,7 +6,7 @@ import type { StartOf } from './api-error.ts'
 import type { ContainerStatus, Pod } from './api-types.ts'
 import { notFoundCode } from './launch-line.ts'
 import { containerName } from './pod-spec.ts'
-import type { Warning } from './pod-warnings.ts'
+import type { Warning } from './warnings.ts'
 
 /** What keeps a pod from starting, for good; undefined while it may still come. */
 export function startProblem(pod: Pod, about: StartOf): EngineError | undefined {

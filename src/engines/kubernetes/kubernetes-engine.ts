@@ -50,6 +50,7 @@ import type { PodWorker } from './pod-worker.ts'
 import { parseSettings, type KubernetesSettings } from './settings.ts'
 import { removePod, startPod, type StartEnvironment } from './start-pod.ts'
 import { sweep } from './sweep.ts'
+import { Warnings } from './warnings.ts'
 
 export interface KubernetesEngineOptions {
   readonly owner: SupervisorId
@@ -179,6 +180,7 @@ class Kubernetes implements Engine {
       anchor: this.#anchor,
       keepers: this.#keepers,
       watch: this.#watch,
+      warnings: new Warnings(client, { namespace, kind: 'Pod' }),
       turns: new ConnectTurns(),
       direct:
         channelOf(settings, client.cluster) === 'direct' ? { port: directPort, answerMs: directMs, connect: connectDirect } : undefined,

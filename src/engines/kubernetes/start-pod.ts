@@ -12,9 +12,9 @@ import type { Keepers } from './keepers.ts'
 import { Link, type Direct } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
-import { watchWarnings } from './pod-warnings.ts'
 import type { PodWatch } from './pod-watch.ts'
 import type { KubernetesSettings } from './settings.ts'
+import type { Warnings } from './warnings.ts'
 
 /** What all starts of one engine share. */
 export interface StartEnvironment {
@@ -26,6 +26,7 @@ export interface StartEnvironment {
   readonly anchor: Anchor
   readonly keepers: Keepers
   readonly watch: PodWatch
+  readonly warnings: Warnings
   readonly turns: ConnectTurns
   /** Where channels go to the pods' own addresses. */
   readonly direct: Direct | undefined
@@ -112,7 +113,7 @@ async function createAndConnect(
     if (now) tell(now)
     if (now?.phase === 'creating' && !hasNode) {
       hasNode = true
-      void watchWarnings(client, path, started.signal, (warning) => {
+      environment.warnings.follow(name, started.signal, (warning) => {
         tell({ phase: 'creating', detail: `${now.detail}: ${warning.reason}: ${warning.message}` })
         const problem = warningProblem(warning, about)
         if (problem) failed.abort(problem)

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
 import { ApiError } from '../../../src/engines/kubernetes/api-error.ts'
 import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
+import { Warnings } from '../../../src/engines/kubernetes/warnings.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
 
@@ -114,4 +115,54 @@ test('a version that the server has forgotten: a new list tells what was missed'
   await watch.open()
   await expect.poll(() => told).toEqual(['+a', '+b', '-a', '+b', '+c', '-c'])
   expect(asked.filter((one) => one.includes('watch=true')).map((one) => /resourceVersion=(\d+)/.exec(one)?.[1])).toEqual(['5', '90'])
+})
+
+test('answers that go on for long hold up no call', async () => {
+  const stays: Answer = (response) => response.writeHead(200).flushHeaders()
+  const { client } = await serve(...Array.from({ length: 200 }, () => stays), json(200, { fine: true }))
+  await Promise.all(Array.from({ length: 200 }, () => client.stream('/watch', {})))
+  expect(await client.call('GET', '/api')).toEqual({ fine: true })
+})
+
+test('an answer that stops in its middle is no answer', async () => {
+  const { client } = await serve(
+    (response) => void response.writeHead(200, { 'content-length': '100' }).write('{'),
+    json(200, { fine: true }),
+  )
+  expect(await client.call('GET', '/api', { silenceMs: 200 })).toEqual({ fine: true })
+})
+
+test('what is urgent does not wait behind calls that are not answered', async () => {
+  const silent: Answer = () => undefined
+  const { client, asked } = await serve(...Array.from({ length: 64 }, () => silent), json(200, { fine: true }))
+  const stop = new AbortController()
+  const waiting = Array.from({ length: 100 }, () =>
+    client.call('GET', '/slow', { signal: AbortSignal.any([stop.signal]) }).catch(() => 'given up'),
+  )
+  await expect.poll(() => asked).toHaveLength(64)
+  expect(await client.call('GET', '/api', { isUrgent: true })).toEqual({ fine: true })
+  stop.abort()
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(['given up']))
+})
+
+test('one watch tells the warnings of all that are waited for, and ends with them', async () => {
+  const warned = (name: string, reason: string): string => event('ADDED', { reason, message: `of ${name}`, involvedObject: { name } })
+  let watching: ServerResponse | undefined
+  const { client, asked } = await serve((response) => {
+    watching = response
+    response.write(warned('0', 'FailedMount') + warned('other', 'BackOff'))
+  })
+  const warnings = new Warnings(client, { namespace: 'n', kind: 'Pod' })
+  const told: string[] = []
+  const stop = new AbortController()
+  for (let i = 0; i < 200; i++) {
+    warnings.follow(`${i}`, AbortSignal.any([stop.signal]), ({ reason, message }) => told.push(`${reason} ${message}`))
+  }
+  await expect.poll(() => told, { timeout: 10_000 }).toEqual(['FailedMount of 0'])
+  watching!.write(warned('199', 'FailedCreatePodSandBox'))
+  await expect.poll(() => told).toEqual(['FailedMount of 0', 'FailedCreatePodSandBox of 199'])
+  expect(asked).toEqual(['GET /prefix/api/v1/namespaces/n/events?watch=true&fieldSelector=involvedObject.kind%3DPod%2Ctype%3DWarning'])
+  const closed = once(watching!, 'close')
+  stop.abort()
+  await closed
 })

@@ -11,7 +11,7 @@ import { makeArchive } from '../archive.ts'
 import { isRunning, startProblem, unscheduled } from '../conditions.ts'
 import { ConnectTurns } from '../connect-turns.ts'
 import { Link } from '../link.ts'
-import { watchWarnings } from '../pod-warnings.ts'
+import { Warnings } from '../warnings.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
@@ -54,7 +54,7 @@ export async function startSupervisor(
     query: { fieldManager: 'cowait' },
     signal,
   })
-  await supervisor.connect(`${jobs}/${run}`)
+  await supervisor.connect()
   report({ phase: 'booting' })
   const place: DetachedPlace = {
     namespace: about.namespace,
@@ -138,9 +138,10 @@ class SupervisorPod implements AsyncDisposable {
     return this.#watch.open()
   }
 
-  /** Resolves when the pod answers. `job` is the path of the Job that was created. */
-  async connect(job: string): Promise<void> {
-    void watchWarnings(this.#options.client, job, this.#either, ({ reason, message }) => {
+  /** Resolves when the pod answers, which the Job makes that was created. */
+  async connect(): Promise<void> {
+    const { client, run, about } = this.#options
+    new Warnings(client, { namespace: about.namespace, kind: 'Job' }).follow(run, this.#either, ({ reason, message }) => {
       if (reason === 'FailedCreate' && this.#path === '') this.#failed.abort(new ApiError(422, { message }))
     })
     await this.#unlessAborted(this.#known)
