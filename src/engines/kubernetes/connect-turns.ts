@@ -3,12 +3,20 @@
  * milliseconds late; so it is tried. But each try costs the API server a handshake, and the node some of the time that the pod needs.
  *
  * 1. The first try comes when most pods of late have not yet been there, the next ones in small steps of that time.
- * 2. All pods that are waited for share one rate.
+ * 2. All pods that are waited for share one rate, which falls with their number: where a node has many to start, the watch is soon enough.
  * 3. A pod that takes unusually long (its image is being pulled) is tried seldom; the watch wakes it.
+ * 4. Those whose containers run share a rate of their own. Where they are many, it follows how often a try succeeds: 200 pods that
+ *    boot on one node at once are better left alone.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 
 const perSecond = 100
+const leastPerSecond = 5
+/** From so many pods on, fewer tries are made for all together. */
+const many = 10
+/** What a try that succeeds, and one that fails, does to the rate: it settles at one that succeeds in five. */
+const faster = 1.5
+const slower = faster ** -0.25
 const shortestMs = 15
 const longestMs = 1000
 /** Measured on a node with nothing else to do. */
@@ -27,6 +35,10 @@ interface Waiting {
 export class ConnectTurns {
   readonly #waiting = new Map<string, Waiting>()
   #usualMs = firstGuessMs
+  /** How many of them run. */
+  #awake = 0
+  /** Tries per second for those, where they are many. */
+  #rate = perSecond
 
   /** Resolves when it is this pod's turn. */
   async wait(pod: string, signal: AbortSignal): Promise<void> {
@@ -34,6 +46,7 @@ export class ConnectTurns {
     let known = this.#waiting.get(pod)
     if (!known) this.#waiting.set(pod, (known = { since: performance.now(), tries: 0, wake: new AbortController(), wokenAt: undefined }))
     if (known.wake.signal.aborted) known.wake = new AbortController()
+    if (known.wokenAt !== undefined && known.tries > 0) this.#rate = Math.max(leastPerSecond, this.#rate * slower)
     const ms = this.#pauseMs(known)
     known.tries++
     await pause(ms, undefined, { signal: AbortSignal.any([signal, known.wake.signal]) }).catch(() => signal.throwIfAborted())
@@ -44,28 +57,39 @@ export class ConnectTurns {
     const known = this.#waiting.get(pod)
     if (!known || known.wokenAt !== undefined) return
     known.wokenAt = performance.now()
+    this.#awake++
     known.wake.abort()
   }
 
   /** It is connected. */
   arrive(pod: string): void {
     const known = this.#waiting.get(pod)
-    this.#waiting.delete(pod)
+    this.leave(pod)
     if (!known || known.tries === 0) return
+    this.#rate = Math.min(perSecond, this.#rate * faster)
     const tookMs = Math.min(performance.now() - known.since, 4 * this.#usualMs)
     this.#usualMs += (tookMs - this.#usualMs) / 4
   }
 
   /** It is given up. */
   leave(pod: string): void {
+    if (this.#waiting.get(pod)?.wokenAt !== undefined) this.#awake--
     this.#waiting.delete(pod)
   }
 
   #pauseMs({ since, tries, wokenAt }: Waiting): number {
     if (tries === 0) return this.#usualMs * firstShare
-    const sharedMs = (this.#waiting.size / perSecond) * 1000
-    const stepMs = Math.max(shortestMs, sharedMs, this.#usualMs * stepShare)
+    const sharedMs = this.#sharedMs(wokenAt !== undefined)
     const waitedMs = performance.now() - (wokenAt ?? since)
-    return Math.max(sharedMs, Math.min(longestMs, waitedMs > 4 * this.#usualMs ? Math.max(stepMs, waitedMs / 10) : stepMs))
+    const isUnusual = wokenAt !== undefined || waitedMs > 4 * this.#usualMs
+    const stepMs = Math.max(shortestMs, wokenAt === undefined ? this.#usualMs * stepShare : 0, isUnusual ? waitedMs / 10 : 0)
+    return Math.max(sharedMs, Math.min(longestMs, stepMs))
+  }
+
+  /** From one try to the next, so that all of a kind keep to the rate. */
+  #sharedMs(areWoken: boolean): number {
+    const count = areWoken ? this.#awake : this.#waiting.size - this.#awake
+    const rate = count <= many ? perSecond : areWoken ? this.#rate : (perSecond * many) / count
+    return (count / rate) * 1000
   }
 }
