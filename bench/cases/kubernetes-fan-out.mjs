@@ -1,7 +1,7 @@
-/** Fifty calls of a script at once, against as many pods at the same width. */
+/** Fifty calls of a script at once, against as many pods at the same width; `least` are pods with the rights and the folders of workers. */
 import { availableParallelism } from 'node:os'
 import { gate } from '../lib/raw-docker.mjs'
-import { callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
+import { callClosedPod, callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
 import { measureCalls } from '../lib/small-project.mjs'
 
 const calls = 50
@@ -12,10 +12,13 @@ export const rounds = 3
 export const warmUps = 1
 export const without = withoutKubernetes
 
-export async function floor() {
+export const floor = () => atOnce(callPod)
+export const least = () => atOnce(callClosedPod)
+
+async function atOnce(call) {
   const alive = gate(Math.max(4, availableParallelism() * 4))
   const started = performance.now()
-  await Promise.all(Array.from({ length: calls }, () => alive(() => callPod())))
+  await Promise.all(Array.from({ length: calls }, () => alive(() => call())))
   return performance.now() - started
 }
 

@@ -66,8 +66,27 @@ function hear(pod) {
   })
 }
 
+/** What a worker may do and no more: not even write, but into two folders of its own. */
+const closed = {
+  pod: {
+    securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    volumes: ['code', 'scratch'].map((name) => ({ name, emptyDir: {} })),
+  },
+  container: {
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, readOnlyRootFilesystem: true },
+    volumeMounts: [
+      { name: 'code', mountPath: '/code' },
+      { name: 'scratch', mountPath: '/tmp' },
+    ],
+  },
+}
+
+/** As `callPod`, with the rights and the folders of a worker. */
+export const callClosedPod = (starting) => callPod(starting, closed)
+
 /** A pod whose Node says one thing to who connects: resolves when it was heard, and the pod has been deleted. */
-export async function callPod(starting = (start) => start()) {
+export async function callPod(starting = (start) => start(), more = {}) {
+  const worker = { name: 'worker', image: 'node:24-slim', imagePullPolicy: 'IfNotPresent', command: ['node', '-e', program] }
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -75,7 +94,8 @@ export async function callPod(starting = (start) => start()) {
     spec: {
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
-      containers: [{ name: 'worker', image: 'node:24-slim', imagePullPolicy: 'IfNotPresent', command: ['node', '-e', program] }],
+      containers: [{ ...worker, ...more.container }],
+      ...more.pod,
     },
   }
   const path = await starting(async () => {
