@@ -2,6 +2,7 @@ import { UsageError } from './errors.ts'
 import type { LogLevel, LogStream, RunEvent, Status } from './events.ts'
 import { nearest } from './nearest.ts'
 import { show } from './show.ts'
+import { taskName } from './task-name.ts'
 
 /** One line that a run printed or logged. */
 export interface LogRecord {
@@ -86,7 +87,7 @@ export class RunWatch {
     }
     if (event.type === 'log') return this.#log(event)
     if (event.type === 'created' && event.parent === this.#id)
-      return this.#emit('child', { id: event.run, name: event.name, task: `${event.task.module}:${event.task.export}` })
+      return this.#emit('child', { id: event.run, name: event.name, task: taskName(event.task) })
     if (event.type === 'progress' && event.run === this.#id) {
       const { value, total, message } = event
       this.#emit('progress', { value, ...(total === undefined ? {} : { total }), ...(message === undefined ? {} : { message }) })

@@ -3,6 +3,7 @@ import { CowaitError, TaskFailedError, ValidationError } from '../core/errors.ts
 import { encodeError, summarize } from '../core/error-wire.ts'
 import type { ErrorCode, ErrorSummary } from '../core/events.ts'
 import { cleanStack } from '../core/stack-text.ts'
+import { taskName } from '../core/task-name.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Down } from '../protocol/messages.ts'
 import { addonNote } from './addon-note.ts'
@@ -18,7 +19,7 @@ interface Failure {
 /** A child's failure goes up as what its function threw, with a longer path: one wrapper however deep the tree. */
 export function describeFailure(thrown: unknown, message: RunMessage, definition: TaskDefinition | undefined): Failure {
   const { run, task } = message
-  const here = { id: run, task: `${task.module}:${task.export}` }
+  const here = { id: run, task: taskName(task) }
   const original = thrown instanceof TaskFailedError ? thrown.cause : thrown
   const path = thrown instanceof TaskFailedError ? [here, ...thrown.path] : [here]
   cleanStack(original)

@@ -5,6 +5,7 @@ import type { DetachedTree } from '../detached/find.ts'
 import { findLivingDetached } from '../detached/living.ts'
 import { exitCodes } from '../exit-code.ts'
 import { formatBytes } from '../../core/bytes.ts'
+import { taskName } from '../../core/task-name.ts'
 import { formatTime } from '../format.ts'
 import type { Io } from '../io.ts'
 import { columnsText } from '../table.ts'
@@ -101,7 +102,7 @@ function rowsBelow(
       formatTime(now - run.createdAt),
       run.engine,
       ...used(workers.get(run.id)),
-      `${run.task.module}:${run.task.export}`,
+      taskName(run.task),
     ],
     ...rowsBelow(run.id, children, workers, now, `${indent}  `),
   ])

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../core/events.ts'
+import { taskName } from '../../core/task-name.ts'
 import { errorLines } from '../failure-text.ts'
 import { Labels } from '../labels.ts'
 import { plainPreview } from '../plain-preview.ts'
@@ -63,7 +64,7 @@ function reportRun(run: RunEntry, depth: number, parent: number | undefined, lab
   return {
     id: run.id,
     label: labels.of(run.id).text,
-    task: `${run.task.module}:${run.task.export}`,
+    task: taskName(run.task),
     engine: run.engine,
     depth,
     ...(parent !== undefined && { parent }),

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../core/events.ts'
+import { taskName } from '../../core/task-name.ts'
 import { RunBoard, type RunEntry } from '../run-board.ts'
 import { plainPreview } from '../plain-preview.ts'
 import type { Outcome, View, ViewContext } from './view.ts'
@@ -66,7 +67,7 @@ export interface RunRecord {
 export function runRecord(run: RunEntry): RunRecord {
   return {
     id: run.id,
-    task: `${run.task.module}:${run.task.export}`,
+    task: taskName(run.task),
     name: run.name,
     status: run.status,
     attempt: run.attempt,
