@@ -5,8 +5,8 @@
  * 1. The first try comes when most pods of late have not yet been there, the next ones in small steps of that time.
  * 2. All pods that are waited for share one rate, which falls with their number: where a node has many to start, the watch is soon enough.
  * 3. A pod that takes unusually long (its image is being pulled) is tried seldom; the watch wakes it.
- * 4. Those whose containers run share a rate of their own. Where they are many, it follows how often a try succeeds: 200 pods that
- *    boot on one node at once are better left alone.
+ * 4. Those whose containers run are tried one after another where they are many, at a rate that follows how often a try succeeds: 200
+ *    pods that boot on one node at once are better left alone, those that boot on a hundred nodes are there at once.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -14,7 +14,7 @@ const perSecond = 100
 const leastPerSecond = 5
 /** From so many pods on, fewer tries are made for all together. */
 const many = 10
-/** What a try that succeeds, and one that fails, does to the rate: it settles at one that succeeds in five. */
+/** What a try that succeeds, and one that fails, does to the rate: it settles where one in five succeeds. */
 const faster = 1.5
 const slower = faster ** -0.25
 const shortestMs = 15
@@ -37,8 +37,11 @@ export class ConnectTurns {
   #usualMs = firstGuessMs
   /** How many of them run. */
   #awake = 0
-  /** Tries per second for those, where they are many. */
+  /** Tries per second of those, where they are many. */
   #rate = perSecond
+  /** Those of them that wait for their turn, in its order. */
+  readonly #line = new Set<() => void>()
+  #next: NodeJS.Timeout | undefined
 
   /** Resolves when it is this pod's turn. */
   async wait(pod: string, signal: AbortSignal): Promise<void> {
@@ -46,9 +49,12 @@ export class ConnectTurns {
     let known = this.#waiting.get(pod)
     if (!known) this.#waiting.set(pod, (known = { since: performance.now(), tries: 0, wake: new AbortController(), wokenAt: undefined }))
     if (known.wake.signal.aborted) known.wake = new AbortController()
-    if (known.wokenAt !== undefined && known.tries > 0) this.#rate = Math.max(leastPerSecond, this.#rate * slower)
-    const ms = this.#pauseMs(known)
-    known.tries++
+    const isAgain = known.tries++ > 0
+    if (known.wokenAt !== undefined && isAgain) {
+      this.#rate = Math.max(leastPerSecond, this.#rate * slower)
+      if (this.#awake > many) return await this.#turn(signal)
+    }
+    const ms = isAgain ? this.#pauseMs(known) : this.#usualMs * firstShare
     await pause(ms, undefined, { signal: AbortSignal.any([signal, known.wake.signal]) }).catch(() => signal.throwIfAborted())
   }
 
@@ -77,19 +83,42 @@ export class ConnectTurns {
     this.#waiting.delete(pod)
   }
 
-  #pauseMs({ since, tries, wokenAt }: Waiting): number {
-    if (tries === 0) return this.#usualMs * firstShare
-    const sharedMs = this.#sharedMs(wokenAt !== undefined)
+  #pauseMs({ since, wokenAt }: Waiting): number {
+    const count = wokenAt === undefined ? this.#waiting.size - this.#awake : this.#awake
+    const sharedMs = (count / perSecond) * 1000 * Math.max(1, count / many)
     const waitedMs = performance.now() - (wokenAt ?? since)
     const isUnusual = wokenAt !== undefined || waitedMs > 4 * this.#usualMs
     const stepMs = Math.max(shortestMs, wokenAt === undefined ? this.#usualMs * stepShare : 0, isUnusual ? waitedMs / 10 : 0)
     return Math.max(sharedMs, Math.min(longestMs, stepMs))
   }
 
-  /** From one try to the next, so that all of a kind keep to the rate. */
-  #sharedMs(areWoken: boolean): number {
-    const count = areWoken ? this.#awake : this.#waiting.size - this.#awake
-    const rate = count <= many ? perSecond : areWoken ? this.#rate : (perSecond * many) / count
-    return (count / rate) * 1000
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }
+      const stop = (): void => {
+        this.#line.delete(begin)
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', stop, { once: true })
+      this.#line.add(begin)
+      this.#goOn()
+    })
+  }
+
+  #goOn(): void {
+    if (this.#next || this.#line.size === 0) return
+    this.#next = setTimeout(
+      () => {
+        this.#next = undefined
+        const [begin] = this.#line
+        if (begin) this.#line.delete(begin)
+        begin?.()
+        this.#goOn()
+      },
+      1000 / (this.#awake > many ? this.#rate : perSecond),
+    )
   }
 }
