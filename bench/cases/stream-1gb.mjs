@@ -1,4 +1,7 @@
-/** 1 GiB from a script into a task and back, in pieces of 64 KiB, against a relay of raw Node with as many hops; `least` is such a relay that knows pieces. */
+/**
+ * 1 GiB from a script into a task and back, in pieces of 64 KiB, against a relay of raw Node with as many hops; `least` is such a relay that
+ * knows pieces.
+ */
 import { streamed } from '../lib/streamed.mjs'
 
 const size = 2 ** 30

@@ -318,7 +318,7 @@ export function concurrency(engine: ConformanceEngine): void {
     test('so many in a second', async () => {
       // Counted from when the first was asked for: between its giving and its arrival lies the way from the supervisor.
       const got = (await output('paced')) as number[]
-      expect(got[3]).toBeLessThan(1_000)
+      expect(got[3]).toBeLessThan(900)
       expect(got[4]).toBeGreaterThanOrEqual(1_000)
     })
 

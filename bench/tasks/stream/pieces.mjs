@@ -11,8 +11,7 @@ if (role === 'worker') {
   for await (const chunk of pieces(process.stdin)) await send(process.stdout, chunk)
 } else if (role === 'relay') {
   const next = start('worker')
-  const [back] = [forward(next.stdout, process.stdout), forward(process.stdin, next.stdin)]
-  await back
+  await Promise.all([forward(process.stdin, next.stdin), forward(next.stdout, process.stdout)])
 } else {
   const block = Buffer.alloc(piece, 'x')
   const next = start('relay')
