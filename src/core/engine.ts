@@ -159,7 +159,10 @@ export interface Engine {
   keep?(id: WorkerId): Promise<void>
   /** What workers use now, whoever owns them; those that are not there are left out. An engine without it does not know. */
   usage?(ids: readonly WorkerId[]): Promise<ReadonlyMap<WorkerId, WorkerUsage>>
-  /** Makes a worker gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when nothing is left. */
+  /**
+   * Makes a worker of this engine's owner gone, however it stands: asks, waits `graceMs`, kills, removes. Idempotent; resolves when
+   * nothing is left. Another owner's worker stays as it is, unless it was kept.
+   */
   remove(id: WorkerId, graceMs: number): Promise<void>
   /**
    * Starts a program beside a worker, whoever owns it. Where `capabilities.exec` is true. Rejects with an `EngineError` when there is

@@ -305,11 +305,15 @@ describe.skipIf(process.platform !== 'linux')('the process engine', () => {
     expect(await lab.engine.list({ owner: 'somebody-else' })).toEqual([])
   })
 
-  it("removes another supervisor's worker by its id", async () => {
+  it('removes a worker by its id for its owner alone, from another process too', async () => {
     await using lab = new Lab()
-    const worker = await lab.start('busy')
-    await using other = new Lab()
-    await other.engine.remove(worker.id, 0)
+    const worker = await lab.start('idle')
+    await using stranger = new Lab()
+    await stranger.engine.remove(worker.id, 0)
+    worker.channel!.write('echo still here\n')
+    expect(await hear(worker, /still here/)).toBeDefined()
+    await using command = new Lab({ owner: lab.owner })
+    await command.engine.remove(worker.id, 0)
     expect(await worker.exited).toEqual({ how: 'killed', signal: 'SIGKILL' })
   })
 

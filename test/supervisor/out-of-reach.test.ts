@@ -9,7 +9,8 @@ import { processesWith } from '../fixtures/process/lab.ts'
 
 test('a worker that its engine cannot remove holds up nobody, and is told as left', { timeout: 30_000 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'cowait-reach-'))
-  const engine = await openEngine('process', { owner: `reach${process.pid}`, directory })
+  const owner = `reach${process.pid}`
+  const engine = await openEngine('process', { owner, directory })
   const ill: Partial<Engine> = {
     remove: () => Promise.reject(new Error('the engine is ill')),
     list: () => new Promise(() => undefined),
@@ -28,7 +29,7 @@ test('a worker that its engine cannot remove holds up nobody, and is told as lef
   )
   expect(await host.supervisor.close()).toEqual({ left: [run.id], kept: [] })
 
-  for (const worker of await engine.list({})) await engine.remove(worker.id, 0)
+  for (const worker of await engine.list({ owner })) await engine.remove(worker.id, 0)
   await engine.close()
   expect(processesWith(directory)).toEqual([])
   rmSync(directory, { recursive: true })

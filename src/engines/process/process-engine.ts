@@ -244,10 +244,10 @@ class ProcessEngine implements Engine {
     if (this.#gone.size > REMEMBERED && oldest !== undefined) this.#gone.delete(oldest)
   }
 
-  /** A worker that `list` shows and that another supervisor started. */
+  /** One of the same owner that another process started. */
   async #removeUnknown(id: WorkerId): Promise<void> {
     for (const { mark } of await this.#table.marks()) {
-      if (mark.id === id) await killMarked(this.#table, workerMark(mark.home, mark.owner, id))
+      if (mark.id === id && mark.owner === this.#owner) await killMarked(this.#table, workerMark(mark.home, mark.owner, id))
     }
   }
 }
