@@ -2,6 +2,9 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
+/** Of a process's file: it is not there, or it went while it was read. */
+const GONE = new Set(['ENOENT', 'ESRCH'])
+
 /** A supervisor's process. Where there is no /proc, `start` and `space` are `0`. */
 export interface Home {
   readonly pid: number
@@ -20,12 +23,19 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 }
 
-/** Whether that process still runs. `unknown`: its id belongs to another namespace. */
+/**
+ * Whether that process still runs. `unknown`: its id belongs to another namespace, it is hidden from this user, or it cannot be looked
+ * at now, as for want of descriptors. What belongs to it may only go when it is known to be gone.
+ */
 export async function isLiving(home: Home): Promise<boolean | 'unknown'> {
   if (process.platform !== 'linux') return exists(home.pid)
   if (home.space !== ownSpace()) return 'unknown'
-  const stat = await readFile(`/proc/${home.pid}/stat`, 'latin1').catch(() => '')
-  return stat !== '' && startOf(stat) === home.start && !isZombie(stat)
+  try {
+    const stat = await readFile(`/proc/${home.pid}/stat`, 'latin1')
+    return startOf(stat) === home.start && !isZombie(stat)
+  } catch (error) {
+    return GONE.has((error as NodeJS.ErrnoException).code ?? '') && !exists(home.pid) ? false : 'unknown'
+  }
 }
 
 export function homeText({ pid, start, space }: Home): string {

@@ -24,11 +24,23 @@ export async function sweepFolders(directory: string): Promise<void> {
   }
 }
 
-async function isLeftFolder(folder: string): Promise<boolean> {
+/** Whether the folder belongs to a supervisor that is known to be gone. */
+export async function isLeftFolder(folder: string): Promise<boolean> {
   const status = await lstat(folder).catch(() => undefined)
   if (!status?.isDirectory() || status.uid !== process.getuid?.()) return false
-  const [text = '', boot = ''] = (await readFile(join(folder, OWNER_FILE), 'utf8').catch(() => '')).trim().split(' ')
+  const owner = await ownerText(folder)
+  if (owner === undefined) return false
+  const [text = '', boot = ''] = owner.trim().split(' ')
   const home = parseHome(text)
   if (!home) return Date.now() - status.mtimeMs > CLAIM_MS && (await readdir(folder)).every((name) => name === OWNER_FILE)
   return boot !== bootId() || (await isLiving(home)) === false
+}
+
+/** Empty where nobody has claimed it; nothing where it cannot be read now, as for want of descriptors. */
+async function ownerText(folder: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(folder, OWNER_FILE), 'utf8')
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? '' : undefined
+  }
 }

@@ -10,8 +10,8 @@ import type { ApiListed, ApiMount } from './api-types.ts'
 import { ApiError, isMissing } from './api-error.ts'
 import { Carrier } from './carrier.ts'
 import type { DockerClient } from './docker-client.ts'
-import { label } from './labels.ts'
-import { isAbandoned } from './sweep.ts'
+import { isAbandoned } from '../origin.ts'
+import { label, originPrefix } from './labels.ts'
 import type { TarEntry } from './tar.ts'
 
 export interface Content {
@@ -86,7 +86,7 @@ export class ContentVolumes {
         signal,
       })
       for (const { Id, Labels } of holders) {
-        if (!(await isAbandoned(Labels))) continue
+        if (!(await isAbandoned(Labels, originPrefix))) continue
         await client.call('DELETE', `/containers/${Id}`, { query: { force: true } }).catch((error: unknown) => {
           if (!isMissing(error)) throw error
         })

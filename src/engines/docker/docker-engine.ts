@@ -28,6 +28,7 @@ import type { ApiInfo, ApiListed } from './api-types.ts'
 import { checkSpec } from './check-spec.ts'
 import { CodeDelivery } from './code-delivery.ts'
 import { codePath } from '../delivery/code-layout.ts'
+import { isAbandoned } from '../origin.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { Container } from './container.ts'
 import { keptPrefix } from './container-spec.ts'
@@ -39,13 +40,13 @@ import { EventStream } from './event-stream.ts'
 import { startExec } from './exec-session.ts'
 import { Images } from './images.ts'
 import { IsolatedNetwork } from './isolated-network.ts'
-import { label, ownerLabels } from './labels.ts'
+import { label, originPrefix, ownerLabels } from './labels.ts'
 import { keepSignal } from './launch-line.ts'
 import { removeContainer, within } from './removal.ts'
 import { readUsage } from './stats.ts'
 import { startContainer, type StartEnvironment } from './start-container.ts'
 import { StartWidth } from './start-width.ts'
-import { isAbandoned, isKept, pruneVolumes, sweep } from './sweep.ts'
+import { isKept, pruneVolumes, sweep } from './sweep.ts'
 import { UserVolumes } from './user-volumes.ts'
 
 export interface DockerEngineOptions {
@@ -247,7 +248,7 @@ class Docker implements DockerEngine {
   async list({ owner, id }: WorkerFilter): Promise<WorkerInfo[]> {
     const labels = [label.worker + (id === undefined ? '' : `=${id}`), ...(owner === undefined ? [] : [`${label.owner}=${owner}`])]
     const listed = await this.#listed(labels)
-    const abandoned = await Promise.all(listed.map(({ Labels }) => isAbandoned(Labels)))
+    const abandoned = await Promise.all(listed.map(({ Labels }) => isAbandoned(Labels, originPrefix)))
     return listed.map((one, index) => ({
       id: one.Labels[label.worker] ?? '',
       owner: one.Labels[label.owner] ?? '',

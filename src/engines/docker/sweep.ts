@@ -1,18 +1,10 @@
 /** Finds and removes what supervisors left behind that were killed together with their engine's daemon or host. */
-import { bootId, isLiving, parseHome } from '../host-process.ts'
+import { isAbandoned } from '../origin.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiListed } from './api-types.ts'
 import { keptPrefix } from './container-spec.ts'
 import type { DockerClient } from './docker-client.ts'
-import { hostLabel, label } from './labels.ts'
-
-/** True when the owner ran on this host as this user, and is gone. What cannot be judged from here is left to whom it belongs. */
-export async function isAbandoned(labels: Readonly<Record<string, string>>): Promise<boolean> {
-  if (labels[label.host] !== hostLabel() || labels[label.user] !== String(process.getuid?.() ?? '')) return false
-  const home = parseHome(labels[label.home] ?? '')
-  if (home === undefined) return false
-  return labels[label.boot] !== bootId() || (await isLiving(home)) === false
-}
+import { label, originPrefix } from './labels.ts'
 
 /** True for a container that stays until somebody removes it by hand. */
 export function isKept({ Names }: ApiListed): boolean {
@@ -26,7 +18,7 @@ export async function sweep(client: DockerClient, { kept = false }: { readonly k
   let workers = 0
   for (const one of listed) {
     const { Id, Labels } = one
-    if ((isKept(one) && !kept) || !(await isAbandoned(Labels))) continue
+    if ((isKept(one) && !kept) || !(await isAbandoned(Labels, originPrefix))) continue
     try {
       await client.call('DELETE', `/containers/${Id}`, { query: { force: true, v: true } })
       if (Labels[label.worker] !== undefined) workers++

@@ -1,29 +1,19 @@
 /** How our pods and Jobs are known from outside. Never anything secret: everyone who may look can read them. */
 import { createHash } from 'node:crypto'
-import { hostname } from 'node:os'
-import { bootId, homeText, ownHome } from '../host-process.ts'
+import { ownOrigin } from '../origin.ts'
 
 export const label = { owner: 'cowait.owner', worker: 'cowait.worker', name: 'cowait.name', kept: 'cowait.kept' } as const
 
 /** A user's own tags, so that none can pass for one of ours. */
 export const tagPrefix = 'cowait.tag.'
 
-/** Longer than a label may be, and nobody selects by them. */
-export const annotation = {
-  host: 'cowait/host',
-  user: 'cowait/user',
-  boot: 'cowait/boot',
-  home: 'cowait/home',
-  tags: 'cowait/tags',
-} as const
+/** Of the annotations that say where the supervisor runs: longer than a label may be, and nobody selects by them. */
+export const originPrefix = 'cowait/'
+
+export const tagsAnnotation = 'cowait/tags'
 
 export function ownerAnnotations(): Record<string, string> {
-  return {
-    [annotation.host]: hostname(),
-    [annotation.user]: String(process.getuid?.() ?? ''),
-    [annotation.boot]: bootId(),
-    [annotation.home]: homeText(ownHome()),
-  }
+  return ownOrigin(originPrefix)
 }
 
 /** A name that two different texts do not share, as long as an object's name may be. */

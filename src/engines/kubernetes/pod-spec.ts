@@ -3,7 +3,7 @@ import type { KubernetesVolume } from '../../core/config-types.ts'
 import type { Mount, Resources, WorkerSpec } from '../../core/engine.ts'
 import type { Metadata } from './api-types.ts'
 import { aboveFolder } from './archive.ts'
-import { annotation, isLabel, label, objectName, tagPrefix } from './labels.ts'
+import { isLabel, label, objectName, tagPrefix, tagsAnnotation } from './labels.ts'
 import { mergePatch } from './merge-patch.ts'
 import { launchLine } from './launch-line.ts'
 import { defaultImage, type KubernetesSettings } from './settings.ts'
@@ -140,7 +140,7 @@ function labelsOf({ id, owner, name, labels }: WorkerSpec): Record<string, strin
 
 function tagAnnotation({ labels }: WorkerSpec): Record<string, string> {
   const others = Object.entries(labels).filter(([key, value]) => !isLabel(tagPrefix + key, value))
-  return others.length > 0 ? { [annotation.tags]: JSON.stringify(Object.fromEntries(others)) } : {}
+  return others.length > 0 ? { [tagsAnnotation]: JSON.stringify(Object.fromEntries(others)) } : {}
 }
 
 /** As on the other engines. The user's variables travel on the channel. */

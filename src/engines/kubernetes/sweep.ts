@@ -1,18 +1,9 @@
 /** Finds and removes what supervisors of this host left behind, sooner than the cluster itself does it. */
-import { hostname } from 'node:os'
-import { bootId, isLiving, parseHome } from '../host-process.ts'
+import { isAbandoned } from '../origin.ts'
 import type { ApiClient } from './api-client.ts'
 import { isMissing } from './api-error.ts'
 import type { Job, Listed, Pod } from './api-types.ts'
-import { annotation, label } from './labels.ts'
-
-/** True when the owner ran on this host as this user, and is gone. What cannot be judged from here ends by its lease. */
-async function isAbandoned(annotations: Readonly<Record<string, string>>): Promise<boolean> {
-  if (annotations[annotation.host] !== hostname() || annotations[annotation.user] !== String(process.getuid?.() ?? '')) return false
-  const home = parseHome(annotations[annotation.home] ?? '')
-  if (home === undefined) return false
-  return annotations[annotation.boot] !== bootId() || (await isLiving(home)) === false
-}
+import { label, originPrefix } from './labels.ts'
 
 /** Removes abandoned Jobs and pods; answers how many of them were workers. What was kept only when it is meant. */
 export async function sweep(client: ApiClient, namespace: string, wantsKept: boolean): Promise<number> {
@@ -25,12 +16,13 @@ export async function sweep(client: ApiClient, namespace: string, wantsKept: boo
   const kept = new Set(owners.filter(({ metadata }) => metadata.labels?.[label.kept]).map(({ metadata }) => metadata.name))
   for (const { metadata } of listed) {
     if (kept.has(metadata.name) && !wantsKept) continue
-    if (!(await isAbandoned(metadata.annotations ?? {}))) continue
+    if (!(await isAbandoned(metadata.annotations ?? {}, originPrefix))) continue
     if (await remove(client, `${pods}/${metadata.name}`, { gracePeriodSeconds: 0 })) workers++
   }
   for (const { metadata } of owners) {
     if (kept.has(metadata.name) && !wantsKept) continue
-    if (await isAbandoned(metadata.annotations ?? {})) await remove(client, `${jobs}/${metadata.name}`, { propagationPolicy: 'Background' })
+    if (await isAbandoned(metadata.annotations ?? {}, originPrefix))
+      await remove(client, `${jobs}/${metadata.name}`, { propagationPolicy: 'Background' })
   }
   return workers
 }
