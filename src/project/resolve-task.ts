@@ -80,12 +80,18 @@ function unknownTask(project: Project, place: string, cwd: string): UsageError {
   const [, module = '', task = ''] = /^(.+)\.(\w+)$/.exec(place) ?? []
   const byDot = forms.has(module) ? `${module}:${task}` : undefined
   const meant = byExport ?? forms.get(nearest(place, forms.keys()) ?? '') ?? byDot
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
-  const list = known.slice(0, 20).join(', ') + (known.length > 20 ? ` and ${known.length - 20} more` : '')
   const where = resolve(cwd) === project.root ? project.root : `${cwd} or in the project ${project.root}`
   return new UsageError(
-    `There is no task ${JSON.stringify(place)} in ${where}.${hint}${known.length > 0 ? ` There are ${list}.` : ' There is no code at all.'}`,
+    `There is no task ${JSON.stringify(place)} in ${where}. ${meant === undefined ? listText(known) : `Did you mean ${meant}?`}`,
   )
+}
+
+const LISTED = 10
+
+function listText(known: readonly string[]): string {
+  if (known.length === 0) return 'There is no code at all.'
+  const listed = `There are ${known.slice(0, LISTED).join(', ')}`
+  return known.length > LISTED ? `${listed} and ${known.length - LISTED} more; "cowait list" shows the tasks in them.` : `${listed}.`
 }
 
 /** For somebody who only remembers `square` of `jobs/math:square`. */

@@ -76,6 +76,14 @@ group('the name of a task', () => {
     await expect(resolveTask(await project.find(), 'zzzzzzzzz', project.root)).rejects.toThrow(/There are mine\.ts, jobs\/new\.ts\.$/)
   })
 
+  test('among many files lists a few, and none where one is meant', async () => {
+    const files = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`task-${n}.ts`, '']))
+    await using project = await TestProject.create({ 'package.json': '{}', ...files })
+    const found = await project.find()
+    await expect(resolveTask(found, 'zzzzzzzzz', project.root)).rejects.toThrow(/ There are task-0\.ts, .* and 2 more; "cowait list" shows the tasks in them\.$/)
+    await expect(resolveTask(found, 'tassk-3', project.root)).rejects.toThrow(/\. Did you mean task-3\.ts\?$/)
+  })
+
   test.each([
     ['', /is not the name of a task/],
     ['sleep:', /is not the name of a task/],
