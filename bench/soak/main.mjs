@@ -1,7 +1,7 @@
 /**
  * Many runs through one supervisor, and nothing grows: `npm run soak`.
  *
- *   --engine NAME    process (unless told) or docker
+ *   --engine NAME    process (unless told), docker, or kubernetes with KUBECONFIG and kubectl
  *   --runs N         short calls; 10,000 unless told
  *   --minutes N      of mixed load after them; 30 unless told
  *   --width N        calls under way at once; 8 unless told
@@ -24,7 +24,7 @@ process.env.COWAIT_ENGINE = engine
 const { answer, mixed } = await import('./tasks.mjs')
 
 /** What is no growth: pools of descriptors and pipes that breathe, and memory that V8 has not given back. */
-const allowed = { descriptors: 8, memoryMiB: 64, processes: 0, containers: 0, timers: 2, listeners: 2, files: 20 }
+const allowed = { descriptors: 8, memoryMiB: 64, processes: 0, objects: 0, timers: 2, listeners: 2, files: 20 }
 
 const rows = []
 
@@ -85,7 +85,7 @@ async function mix(ms) {
 /** When everything is at rest: what is being removed is given 10 s. */
 async function sample(name) {
   const deadline = performance.now() + 10_000
-  while (workers().length > 0 && performance.now() < deadline) await pause(100)
+  while (workers().length + objects().length > 0 && performance.now() < deadline) await pause(100)
   await pause(1_000)
   globalThis.gc?.()
   const row = {
@@ -93,7 +93,7 @@ async function sample(name) {
     descriptors: readdirSync('/proc/self/fd').length,
     memoryMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
     processes: workers().length,
-    containers: engine === 'docker' ? containers().length : 0,
+    objects: objects().length,
     timers: process.getActiveResourcesInfo().filter((resource) => /Timeout|Immediate/.test(resource)).length,
     listeners: process.eventNames().reduce((sum, event) => sum + process.listenerCount(event), 0),
     files: files().length,
@@ -118,12 +118,19 @@ function workers() {
   })
 }
 
-function containers() {
-  return ownOwners().flatMap((owner) =>
-    execFileSync('docker', ['ps', '-aq', '--filter', `label=cowait.owner=${owner}`], { encoding: 'utf8' })
+/** What the engine holds beside processes: containers, or pods and what is made with them. The lease of a tree stays as long as it. */
+function objects() {
+  const list = {
+    docker: (owner) => ['docker', 'ps', '--all', '--quiet', '--filter', `label=cowait.owner=${owner}`],
+    kubernetes: (owner) => ['kubectl', 'get', 'pods,configmaps,secrets', '--output', 'name', '--selector', `cowait.owner=${owner}`],
+  }[engine]
+  if (list === undefined) return []
+  return ownOwners().flatMap((owner) => {
+    const [command, ...args] = list(owner)
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
       .split('\n')
-      .filter((id) => id !== ''),
-  )
+      .filter((one) => one !== '')
+  })
 }
 
 function files() {
