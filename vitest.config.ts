@@ -11,7 +11,7 @@ const docker = [
 ]
 const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts']
 /** They look at their own namespaces only, and mostly wait. */
-const kubernetesTogether = ['test/conformance/kubernetes/*.test.ts', 'test/examples/kubernetes.test.ts']
+const kubernetesTogether = ['test/conformance/kubernetes/*.test.ts', 'test/control/kubernetes.test.ts', 'test/examples/kubernetes.test.ts']
 
 export default defineConfig({
   test: {

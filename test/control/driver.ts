@@ -1,18 +1,18 @@
 /** Plays one cell of the kill matrix and looks at it from outside: at processes, containers and files, never through cowait. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../src/core/events.ts'
+import { probes, type EngineProbe } from './engine-probe.ts'
 import { callersOf, expectedOf, isHost, type Cell, type Expected } from './matrix.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const program = join(repository, 'dist/cli.js')
 /** Leaf and siblings, and the two above them. */
 const STANDING = 3
-const GONE_MS = 10_000
 const START_MS = 120_000
 
 /** A copy of the fixture with nothing around it, and the folder of every cell's private files. */
@@ -34,7 +34,7 @@ export class ControlProject implements Disposable {
 export interface Outcome {
   /** Empty if all is as it must be. */
   readonly wrong: readonly string[]
-  /** From the death until nothing is left. */
+  /** From the death until nothing is left: of one that is asked to end, from the asking; of a script that ends itself, from its end. */
   readonly goneMs: number
   /** What the caller of the dead one got, or the command line if that was nobody. */
   readonly told: string | undefined
@@ -44,16 +44,19 @@ export async function play(cell: Cell, project: ControlProject, megabytes: numbe
   const host = new CellHost(cell, project, megabytes)
   const wrong: string[] = []
   let goneMs = Number.NaN
+  const { goneMs: goneBoundMs } = probes[cell.engine]
   try {
     if (isHost(cell.who)) await host.strike(cell)
     if (cell.how === 'removed') await host.remove(cell.who)
     const exit = await within(host.ended, START_MS)
     const endedAt = performance.now()
-    await within(host.heard, GONE_MS)
+    await within(host.heard, goneBoundMs)
     if (exit === undefined) wrong.push(`did not end within ${START_MS} ms`)
-    const left = await host.leftovers(endedAt + GONE_MS)
-    goneMs = performance.now() - (host.diedAt ?? endedAt)
-    if (left.length > 0) wrong.push(`left after ${GONE_MS} ms: ${left.join('; ')}`)
+    const left = await host.leftovers(endedAt + goneBoundMs)
+    const diedAt = isHost(cell.who) && !isAsked(cell) ? endedAt : (host.diedAt ?? endedAt)
+    goneMs = performance.now() - diedAt
+    if (left.length > 0) wrong.push(`left ${goneBoundMs} ms after the end: ${left.join('; ')}`)
+    else if (goneMs > goneBoundMs) wrong.push(`it took ${Math.round(goneMs)} ms until nothing was left`)
     const expected = expectedOf(cell)
     if (exit !== undefined && exit !== expected.exit) wrong.push(`exit ${exit}, expected ${expected.exit}`)
     if (expected.error) wrong.push(...host.untold(expected.error, callersOf(cell.who)))
@@ -67,6 +70,11 @@ export async function play(cell: Cell, project: ControlProject, megabytes: numbe
   return { wrong, goneMs, told: host.told(callersOf(cell.who)[0]) }
 }
 
+/** It ends by its own doing, and may take the time that cancelling takes. */
+function isAsked({ how }: Cell): boolean {
+  return how === 'SIGINT' || how === 'SIGTERM' || how === 'SIGHUP'
+}
+
 class CellHost {
   readonly child: ChildProcess
   readonly ended: Promise<number | string>
@@ -77,14 +85,16 @@ class CellHost {
   /** When the one who dies did: as seen from here. */
   diedAt: number | undefined
   readonly #folder: string
-  readonly #engine: Cell['engine']
+  readonly #probe: EngineProbe
   readonly #owners = new Set<string>()
   #onText: (() => void)[] = []
   #isOver = false
 
   constructor({ engine, ...cell }: Cell, { base, root }: ControlProject, megabytes: number) {
-    this.#engine = engine
+    this.#probe = probes[engine]
     this.#folder = mkdtempSync(join(base, 'cell-'))
+    // Who runs out of memory says so long before; who is retried dies twice.
+    const death = cell.how === 'oom' ? /"type":"settled"[^\n]*"code":"TASK_LOST"/ : /last words 19/
     const input = JSON.stringify({
       who: isHost(cell.who) ? 'host' : cell.who,
       how: cell.how,
@@ -94,7 +104,9 @@ class CellHost {
       megabytes,
     })
     const args =
-      cell.who === 'script' ? ['script.mjs', input] : [program, 'run', 'tree.mjs:root', ...flagsOf(cell, engine), ...inputsOf(input)]
+      cell.who === 'script'
+        ? ['script.mjs', input]
+        : [program, 'run', 'tree.mjs:root', ...flagsOf(cell, this.#probe.standing), ...inputsOf(input)]
     this.child = spawn(process.execPath, [...(cell.how === 'oom' && cell.who === 'script' ? ['--max-old-space-size=64'] : []), ...args], {
       cwd: root,
       env: { ...ownEnvironment(), TMPDIR: this.#folder, COWAIT_ENGINE: engine },
@@ -105,7 +117,8 @@ class CellHost {
       this.child[stream]!.setEncoding('utf8').on('data', (text: string) => {
         this[stream] += text
         this.#noteOwners()
-        if (/last words 19|"type":"cancelling"/.test(text)) this.diedAt = performance.now()
+        if (death.test(text)) this.diedAt = performance.now()
+        else if (text.includes('"type":"cancelling"')) this.diedAt ??= performance.now()
         for (const resolve of this.#onText.splice(0)) resolve()
       })
     }
@@ -142,19 +155,19 @@ class CellHost {
     else this.child.stdin!.write(how)
   }
 
-  /** Removes the container of a worker by hand. */
+  /** Removes the container or pod of a worker by hand. */
   async remove(name: string): Promise<void> {
     await this.#until(() => this.lines.includes('last words 19'))
     const worker = this.events.find((event) => event.type === 'starting' && event.run.startsWith(name))
     if (worker?.type !== 'starting') throw new Error(`no worker of ${name} was started`)
-    const [id = ''] = idsOf(['ps'], `cowait.worker=${worker.worker}`)
-    execFileSync('docker', ['rm', '-f', id], { stdio: 'ignore' })
+    this.diedAt = performance.now()
+    await this.#probe.remove(worker.worker)
   }
 
   /** What of the cell is still there when `deadline` has passed. */
   async leftovers(deadline: number): Promise<string[]> {
     for (;;) {
-      const left = [...this.#processes(), ...this.#folders(), ...this.#containers()]
+      const left = [...this.#processes(), ...this.#folders(), ...(await this.#probe.left([...this.#owners]))]
       if (left.length === 0 || performance.now() > deadline) return left
       await delay(100)
     }
@@ -217,30 +230,15 @@ class CellHost {
       .map(Number)
       .filter((pid) => pid > 0 && pid !== process.pid && `${read(pid, 'environ')}${read(pid, 'cmdline')}`.includes(this.#folder))
   }
-
-  #containers(): string[] {
-    return this.#engine === 'docker' ? [...this.#owners].flatMap(ownedBy) : []
-  }
 }
 
-function ownedBy(owner: string): string[] {
-  const lists = { container: ['ps', '-a'], network: ['network', 'ls'], volume: ['volume', 'ls'] }
-  return Object.entries(lists).flatMap(([what, list]) => idsOf(list, `cowait.owner=${owner}`).map((id) => `${what} ${id}`))
-}
-
-function idsOf(list: readonly string[], label: string): string[] {
-  const ids = execFileSync('docker', [...list, '-q', '--filter', `label=${label}`], { encoding: 'utf8' })
-  return ids.split('\n').filter((id) => id !== '')
-}
-
-function flagsOf({ how, during, who }: Omit<Cell, 'engine' | 'beside'>, engine: Cell['engine']): string[] {
+function flagsOf({ how, during, who }: Omit<Cell, 'engine' | 'beside'>, standing: string): string[] {
   return [
     '--ndjson',
     '--no-record',
     '--grace',
     '1s',
-    // Long enough for the tree to stand.
-    ...(how === 'timeout' ? ['--timeout', engine === 'docker' ? '25s' : '6s'] : []),
+    ...(how === 'timeout' ? ['--timeout', standing] : []),
     ...(who === 'root' && how === 'oom' ? ['--memory', '96m'] : []),
     ...(who === 'root' && during === 'retrying' ? ['--retry', '1'] : []),
     ...(who === 'root' && during === 'start' ? ['-e', `DIE_AT_IMPORT=${how}`] : []),

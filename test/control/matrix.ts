@@ -2,7 +2,8 @@
 
 import type { ErrorCode } from '../../src/core/events.ts'
 
-export type EngineName = 'process' | 'docker'
+export const engines = ['process', 'docker', 'kubernetes'] as const
+export type EngineName = (typeof engines)[number]
 export type Who = 'cli' | 'script' | 'root' | 'middle' | 'leaf'
 export type How = (typeof hows)[number]
 
@@ -58,16 +59,16 @@ const causes: Record<How, RegExp> = {
   overflow: /Maximum call stack size exceeded/,
   oom: /out of memory/,
   timeout: /timed out/,
-  removed: /removed from outside|SIGKILL|exit code 137/,
+  removed: /removed from outside|deleted by somebody else|SIGKILL|exit code 137/,
 }
 
 export function isHost(who: Who): boolean {
   return who === 'cli' || who === 'script'
 }
 
-/** Only containers are removed from outside. A worker lets Ctrl-C pass, for a terminal sends it to all; one that ignores SIGTERM does not die of it. */
+/** Only containers and pods are removed from outside. A worker lets Ctrl-C pass, for a terminal sends it to all; one that ignores SIGTERM does not die of it. */
 function isPossible({ engine, who, how, during }: Cell): boolean {
-  if (how === 'removed') return engine === 'docker' && !isHost(who) && during !== 'start' && during !== 'retrying' && during !== 'result'
+  if (how === 'removed') return engine !== 'process' && !isHost(who) && during !== 'start' && during !== 'retrying' && during !== 'result'
   if (who === 'cli') return /^SIG|^timeout$/.test(how) && !(how === 'timeout' && (during === 'start' || during === 'retrying'))
   if (who === 'script') return how !== 'timeout' && !(during === 'start' && how === 'oom')
   if (how === 'timeout' || how === 'SIGINT') return false
@@ -157,6 +158,12 @@ export const fast: readonly Cell[] = [
   'docker middle oom idle stubborn',
   'docker leaf exit7 subprocess idle',
   'docker middle removed busy subprocess',
+  'kubernetes cli SIGINT busy subprocess',
+  'kubernetes cli SIGKILL subprocess stubborn',
+  'kubernetes script SIGKILL idle busy',
+  'kubernetes middle oom idle stubborn',
+  'kubernetes leaf exit7 subprocess idle',
+  'kubernetes middle removed busy subprocess',
 ].map(cell)
 
 /** Who is told of a death: the callers above. */

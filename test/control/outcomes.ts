@@ -1,7 +1,7 @@
 /** What the whole matrix came to when it was last played: kept beside it, and made into docs/failure-semantics.md by page.ts. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Outcome } from './driver.ts'
-import { nameOf, pairwise, type Cell } from './matrix.ts'
+import { engines, nameOf, pairwise, type Cell } from './matrix.ts'
 
 const file = new URL('outcomes.json', import.meta.url)
 
@@ -19,7 +19,7 @@ export function writeOutcome(cell: Cell, { wrong, goneMs, told }: Outcome): void
     ...readOutcomes(),
     [nameOf(cell)]: wrong.length > 0 ? undefined : { seconds: Math.ceil(goneMs / 100) / 10, ...(told ? { told: shortened(told) } : {}) },
   }
-  names ??= [...pairwise('process'), ...pairwise('docker')].map(nameOf)
+  names ??= engines.flatMap(pairwise).map(nameOf)
   const kept = names.flatMap((name) => (outcomes[name] ? [[name, outcomes[name]]] : []))
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(kept), undefined, 2)}\n`)
 }

@@ -3,6 +3,7 @@ import {
   besides,
   callersOf,
   durings,
+  engines,
   expectedOf,
   hows,
   nameOf,
@@ -14,8 +15,6 @@ import {
   type Who,
 } from './matrix.ts'
 import type { Outcomes } from './outcomes.ts'
-
-const engines = ['process', 'docker'] as const satisfies EngineName[]
 
 const whoWords: Record<Who, string> = {
   cli: 'the command line',
@@ -37,7 +36,7 @@ const howWords: Record<How, string> = {
   overflow: 'a stack overflow',
   oom: 'running out of memory',
   timeout: '`--timeout`',
-  removed: '`docker rm -f`',
+  removed: '`docker rm -f`, `kubectl delete pod`',
 }
 
 export function failurePage(outcomes: Outcomes): string {
@@ -54,11 +53,12 @@ export function failurePage(outcomes: Outcomes): string {
   return `# Who dies, and what happens
 
 A tree of runs stands: a root, its child, its grandchild, and beside each of the first two a sibling. Then one of them dies, or the command line or script
-that started the tree. Whoever it is, and whatever it was doing: within 10 s **nothing is left** (no process, container, network, volume,
-socket or file; looked for from outside, in \`/proc\`, at the Docker daemon and on disk), every caller that still waits **gets an error that
+that started the tree. Whoever it is, and whatever it was doing: within 10 s (pods: 15 s) **nothing is left** (no process, container, pod, Job,
+secret, socket or file; looked for from outside, in \`/proc\`, at the Docker daemon and the cluster, and on disk; and no network or volume at
+the end of it all), every caller that still waits **gets an error that
 names the cause**, the exit code is the one below, and the **last lines** that the dead one printed are there.
 
-\`npm run test:kill\` plays this and writes this page: ${counts[0]} cells on processes, ${counts[1]} on containers. Each cell is one way to die, while the one
+\`npm run test:kill\` plays this and writes this page: ${counts[0]} cells on processes, ${counts[1]} on containers, ${counts[2]} on pods. Each cell is one way to die, while the one
 who dies does something, beside siblings that do something else; every pair of these occurs on each engine. Every run of the tests plays a
 selection. The cells are data, in [test/control/matrix.ts](../test/control/matrix.ts).
 
@@ -67,11 +67,12 @@ selection. The cells are data, in [test/control/matrix.ts](../test/control/matri
 
 ## The table
 
-The last two columns are from the blow until nothing is left any more: the slowest of the cells played there, three at a time on two busy
-cores. The time in which the struck one dies is in it (a script that runs out of memory needs a while), and so is the grace, 1 s.
+The last columns are from the death until nothing is left any more: the slowest of the cells played there, three at a time on two busy
+cores. For who is asked to end (by a signal that can be caught) they are from the asking, with all that it takes to end, the grace of 1 s
+included. On pods it may take 15 s: what a killed supervisor left there, the cluster removes when the lease has run out.
 
-| who dies | of what | its caller gets | exit code | processes | containers |
-|---|---|---|---|---|---|
+| who dies | of what | its caller gets | exit code | processes | containers | pods |
+|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 
 A child that fails fails its caller, unless that one catches it: the trees above let it pass, hence their exit code 1. The exit code of a
@@ -83,6 +84,7 @@ script is the script's own affair.
   subprocess that leaves the group of its worker is found no more.
 - A guard beside the workers ends them when the supervisor's end of its pipe closes: that is what \`kill -9\` of the command line comes to.
 - What a killed supervisor left at the Docker engine is found by its labels and removed, by the guard and again by the next start of any supervisor.
+- In a cluster all belongs to a Job whose deadline the supervisor moves on every few seconds; when nobody does, the cluster removes it all.
 - A worker that does not end within its grace is killed. A worker is alive as long as its process is: a loop that never awaits is not taken
   for a death.
 

@@ -1,0 +1,4 @@
+import { hasKubernetes } from '../engines/kubernetes/available.ts'
+import { killSuite } from './kill-suite.ts'
+
+killSuite('kubernetes', await hasKubernetes())
