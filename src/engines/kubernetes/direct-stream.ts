@@ -64,7 +64,10 @@ async function open(host: string, port: number, key: Buffer, signal: AbortSignal
 function streamOf(socket: TLSSocket): PodStream {
   let why = 'the connection was closed'
   const stream: PodStream = {
-    write: (bytes) => void (socket.writable && socket.write(bytes)),
+    write: (bytes, onWritten) => {
+      if (socket.writable) socket.write(bytes, onWritten)
+      else onWritten?.()
+    },
     destroy: () => socket.destroy(),
     onData: () => {},
     onEnd: () => {},

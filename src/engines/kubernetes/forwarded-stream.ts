@@ -19,12 +19,12 @@ export async function forward(client: ApiClient, pod: string, port: number, sign
   let why = ''
   let hasEnded = false
   const stream: PodStream = {
-    write: (bytes) => {
-      if (socket.readyState !== socket.OPEN) return
+    write: (bytes, onWritten) => {
+      if (socket.readyState !== socket.OPEN) return onWritten?.()
       const message = Buffer.allocUnsafe(bytes.length + 1)
       message[0] = dataChannel
       message.set(bytes, 1)
-      socket.send(message)
+      socket.send(message, onWritten)
     },
     destroy: () => socket.terminate(),
     onData: () => {},

@@ -204,7 +204,7 @@ export class Link {
         if (this.#stream === stream) this.session.take(bytes)
       }
       if (!way) stream.write(this.#head(isFirst))
-      this.session.attach({ write: (bytes) => stream.write(bytes), destroy: () => stream.destroy() }, isFirst)
+      this.session.attach({ write: (bytes, onWritten) => stream.write(bytes, onWritten), destroy: () => stream.destroy() }, isFirst)
     })
   }
 

@@ -10,6 +10,8 @@ import { down, up, type EndRequest, type PodExit, type Setup } from './pod-frame
 import { readExit } from './pod-words.ts'
 
 const pieceBytes = 64 << 10
+/** Of the code at once: what TLS has encrypted and not yet sent stays taken for as long as the connection, so many pods would hold much. */
+const deliveryBytes = 16 << 10
 /** The watch is this far behind a broken link at most. */
 const watchPatienceMs = 1500
 /** How far behind a pod's end the reason for it may be: less than a supervisor waits for a worker whose channel has ended. */
@@ -64,10 +66,16 @@ export class PodWorker {
   async deliver(setup: Setup, pieces: readonly Buffer[]): Promise<void> {
     const { session } = this.#link()
     session.send(down.setup, Buffer.from(JSON.stringify(setup)))
-    for (const piece of [...pieces, Buffer.alloc(0)]) {
-      if (this.#hasExited) return
-      if (!session.send(down.archive, piece)) await this.#room()
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length; at += deliveryBytes) {
+        let hasRoom = true
+        const part = piece.subarray(at, at + deliveryBytes)
+        await new Promise<void>((resolve) => (hasRoom = session.send(down.archive, part, resolve)))
+        if (!hasRoom) await this.#room()
+        if (this.#hasExited) return
+      }
     }
+    session.send(down.archive, Buffer.alloc(0))
   }
 
   receive(type: number, payload: Buffer): void {

@@ -19,7 +19,8 @@ const keptBound = 1 << 20
 
 /** What a session needs of a connection. */
 export interface Carrier {
-  write(bytes: Uint8Array): void
+  /** `onWritten` is called when the bytes have left this process, or never will. */
+  write(bytes: Uint8Array, onWritten?: () => void): void
   destroy(): void
 }
 
@@ -104,12 +105,16 @@ export class Session {
     this.#mayWrite = false
   }
 
-  /** False when enough waits for the other end; it is sent all the same. */
-  send(type: number, payload: Uint8Array): boolean {
+  /**
+   * False when enough waits for the other end; it is sent all the same. `onWritten` is called when this connection has taken it, or when
+   * it waits for the next one.
+   */
+  send(type: number, payload: Uint8Array, onWritten?: () => void): boolean {
     const bytes = frame(type, payload)
     this.#sentBytes += bytes.length
     this.#kept.push({ bytes, end: this.#sentBytes })
-    if (this.#mayWrite) this.#carrier?.write(bytes)
+    if (this.#mayWrite && this.#carrier) this.#carrier.write(bytes, onWritten)
+    else onWritten?.()
     return this.keptBytes < keptBound
   }
 
