@@ -36,7 +36,8 @@ await many(Math.floor(Number(runs) / 2), call)
 await sample('end')
 if (Number(minutes) > 0) {
   const half = (Number(minutes) * 60_000) / 2
-  await mix(Math.min(half, 20_000))
+  // Until then V8's young generations, two of 32 MiB, grow to what a mixed load needs.
+  await mix(Math.min(half, 120_000))
   await sample('mixed, start')
   await mix(half)
   await sample('mixed, middle')
