@@ -76,13 +76,19 @@ export class Bodies<In extends Up | Down, Out extends Up | Down> {
     const value: Encoded | Source = 'input' in message ? message.input : message.value
     const source = 'textBytes' in value ? memorySource(value) : value
     const { format, text, size, data } = source
-    if (size > this.#maxValueBytes) throw tooLarge(message.run, size, this.#maxValueBytes)
+    const refusal = this.refusal(message.run, size)
+    if (refusal) throw refusal
     if (this.#channel.isClosed) return endedError(undefined)
     const isInline = data !== undefined && size <= MAX_BODY_BYTES && this.#channel.bufferedBytes < CONGESTED_BYTES
     const header: ValueHeader = { format, text, size, ...(isInline ? {} : { stream: ++this.#lastStream }) }
     const error = 'error' in message && message.error ? { error: cutSummary(message.error) } : {}
     this.#channel.send({ ...message, ...error, [slot]: header } as unknown as Out, isInline ? data : undefined)
     return header.stream === undefined ? undefined : this.#outgoing.add(message.run, header.stream, source)
+  }
+
+  /** Why a value of that size cannot be sent, if so. */
+  refusal(run: string, size: number): Error | undefined {
+    return size > this.#maxValueBytes ? tooLarge(run, size, this.#maxValueBytes) : undefined
   }
 
   /** Drops what is under way for a run, in both directions: what was taken rejects with `error`, and the other end is told. */

@@ -1,11 +1,11 @@
-import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule, TaskSite } from '../core/caller.ts'
+import type { Caller, CallListener, CallRequest, CancelReason, FailedOutcome, LimitPlace, LimitRule, TaskSite } from '../core/caller.ts'
 import { CowaitError, UsageError } from '../core/errors.ts'
 import type { TaskRef } from '../core/events.ts'
-import type { LineMessage } from '../core/line.ts'
+import { YIELDS, type LineMessage } from '../core/line.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Channel } from './channel.ts'
-import { lineOf, sendLine } from './line-frames.ts'
+import { lineOf, loseLine, sendLine } from './line-frames.ts'
 import type { Both, Down, LineFrame, Up } from './messages.ts'
 import { Turns } from './turns.ts'
 import type { IncomingValue } from './values.ts'
@@ -40,6 +40,8 @@ interface OpenCall {
   readonly listener: CallListener
   /** What came for it, in order. */
   readonly turns: Turns
+  /** Items that it yielded did not arrive: it must not look done. */
+  fault?: Error
 }
 
 interface Leaving {
@@ -111,7 +113,8 @@ export class ChannelCaller implements Caller {
 
   line(id: string, message: LineMessage): void {
     const { bodies, run } = this.#options
-    if (this.#open.has(id)) sendLine(bodies, { run, child: id }, message)
+    const open = this.#open.get(id)
+    if (open) sendLine(bodies, { run, child: id }, message, (told) => open.listener.line(told))
   }
 
   watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
@@ -136,13 +139,23 @@ export class ChannelCaller implements Caller {
       case 'settled':
         return turns.add(
           value?.read(),
-          (received) => this.#settle(message, received, listener),
+          (received) => this.#settle(message, received, open),
           (fault) => this.#open.delete(message.child) && fail(message.child, listener, fault),
         )
       case 'may-retry':
-        return turns.add(value?.read(), (received) => void this.#askRetry(message, received, listener))
+        return turns.add(
+          value?.read(),
+          (received) => void this.#askRetry(message, received, listener),
+          () => this.#answerRetry(message, false),
+        )
       default:
-        return turns.add(value?.read(), (received) => listener.line(lineOf(message, received)))
+        return turns.add(
+          value?.read(),
+          (received) => {
+            if (!open.fault || !isYielded(message)) listener.line(lineOf(message, received))
+          },
+          (fault) => this.#loseLine(open, message, fault),
+        )
     }
   }
 
@@ -173,9 +186,14 @@ export class ChannelCaller implements Caller {
     if (fault) throw fault
   }
 
-  #settle({ child, status, attempt, error }: Extract<Down, { type: 'settled' }>, value: Encoded | undefined, listener: CallListener): void {
+  #settle(
+    { child, status, attempt, error }: Extract<Down, { type: 'settled' }>,
+    value: Encoded | undefined,
+    { listener, fault }: OpenCall,
+  ): void {
     if (!this.#open.delete(child)) return
-    if (status === 'done' && value) listener.settled({ status, output: value }, attempt)
+    if (fault) listener.settled(lost(`${child} was lost: items that it yielded did not arrive (${fault.message})`, fault), attempt)
+    else if (status === 'done' && value) listener.settled({ status, output: value }, attempt)
     else if (status !== 'done' && error) listener.settled({ status, error, ...(value ? { value } : {}) }, attempt)
     else fail(child, listener, new Error('the supervisor sent an end without an outcome'))
   }
@@ -185,9 +203,28 @@ export class ChannelCaller implements Caller {
     value: Encoded | undefined,
     listener: CallListener,
   ): Promise<void> {
+    this.#answerRetry({ child, attempt }, await listener.mayRetry({ status: 'failed', error, ...(value ? { value } : {}) }, attempt))
+  }
+
+  #answerRetry({ child, attempt }: Pick<Extract<Down, { type: 'may-retry' }>, 'child' | 'attempt'>, again: boolean): void {
     const { channel, run } = this.#options
-    const again = await listener.mayRetry({ status: 'failed', error, ...(value ? { value } : {}) }, attempt)
     channel.send({ type: 'retry', run, child, attempt, again })
+  }
+
+  #loseLine(open: OpenCall, frame: LineFrame, fault: Error): void {
+    const { bodies, channel, run } = this.#options
+    const { child } = frame
+    if (child === undefined || open.fault) return
+    if (!isYielded(frame))
+      return loseLine(
+        frame,
+        fault,
+        (message) => open.listener.line(message),
+        (message) => bodies.send({ ...message, run, child } as LineFrame),
+      )
+    open.fault = fault
+    const reason: CancelReason = { code: 'TASK_CANCELLED', message: 'items that it yielded did not arrive' }
+    channel.send({ type: 'cancel', run, child, reason })
   }
 
   #tell(message: Extract<Down, { type: 'watched' | 'event' }>): void {
@@ -218,12 +255,16 @@ export class ChannelCaller implements Caller {
   }
 }
 
+function isYielded(frame: LineFrame): boolean {
+  return frame.type === 'items' && frame.call === YIELDS
+}
+
 function fail(id: string, listener: CallListener, fault: Error): void {
-  const message = `${id} was lost: its supervisor cannot be reached any more (${fault.message})`
-  listener.settled(
-    { status: 'failed', error: { code: 'TASK_LOST', name: 'TaskLostError', message, exit: { how: 'lost', detail: fault.message } } },
-    0,
-  )
+  listener.settled(lost(`${id} was lost: its supervisor cannot be reached any more (${fault.message})`, fault), 0)
+}
+
+function lost(message: string, fault: Error): FailedOutcome {
+  return { status: 'failed', error: { code: 'TASK_LOST', name: 'TaskLostError', message, exit: { how: 'lost', detail: fault.message } } }
 }
 
 /** The call never left this process. */

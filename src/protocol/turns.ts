@@ -2,7 +2,12 @@
 export class Turns {
   #tail: Promise<void> | undefined
 
-  /** Calls `act` with the value in its turn; at once if nothing is before it and there is nothing to wait for. Both never throw. */
+  /**
+   * Calls `act` with the value in its turn, at once if nothing is before it and there is nothing to wait for; or `fail`, if the value does
+   * not come. Both never throw.
+   */
+  add(value: undefined, act: () => unknown): void
+  add<T>(value: Promise<T> | undefined, act: (value: T | undefined) => unknown, fail: (error: Error) => void): void
   add<T>(value: Promise<T> | undefined, act: (value: T | undefined) => unknown, fail?: (error: Error) => void): void {
     if (!value && !this.#tail) return void act(undefined)
     const before = this.#tail

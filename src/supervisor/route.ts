@@ -2,7 +2,7 @@
  * The line between a run and its caller (see PROTOCOL.md, Line): calls of methods both ways, and streams of items. Frames are passed on
  * as they are, in order; what is checked is that each end speaks of its own calls and stays within its credit and the limits.
  */
-import { ProtocolError } from '../core/errors.ts'
+import { CowaitError, ProtocolError } from '../core/errors.ts'
 import type { ErrorSummary } from '../core/events.ts'
 import { ITEM_WINDOW, MAX_OPEN_CALLS, YIELDS } from '../core/line.ts'
 import type { LineFrame } from '../protocol/messages.ts'
@@ -21,6 +21,8 @@ export interface RouteContext {
   hasCaller(run: RunRecord): boolean
   /** Hands a frame to one end; releases the value when it is delivered. */
   deliver(end: LineEnd, run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void
+  /** What the run yields has a hole: it must not look done. */
+  fail(run: RunRecord, error: ErrorSummary): void
 }
 
 interface Credit {
@@ -35,6 +37,8 @@ interface Line {
   readonly yields: Credit
   /** What comes from one end, in order. */
   readonly from: Readonly<Record<LineEnd, Turns>>
+  /** Calls whose answer from that end was lost in part: what still comes of it is dropped. */
+  readonly broken: Readonly<Record<LineEnd, Set<number>>>
 }
 
 export class Route {
@@ -52,7 +56,14 @@ export class Route {
     if (refusal === 'drop') return
     if (refusal) return this.#answer(from, run, frame.call, refusal)
     const value = incoming?.readInto(this.#context.spool.sink(incoming.header))
-    line.from[from].add(value, (stored) => this.#context.deliver(from === 'run' ? 'caller' : 'run', run, frame, stored))
+    line.from[from].add(
+      value,
+      (stored) => {
+        if (isBroken(line, from, frame)) void stored?.release()
+        else this.#context.deliver(other(from), run, frame, stored)
+      },
+      (error) => this.#lose(from, run, line, frame, error),
+    )
   }
 
   /** Resolves when everything that the run said has been passed on. */
@@ -121,6 +132,36 @@ export class Route {
     return undefined
   }
 
+  /** A value that could not be kept, or did not come whole: whoever waits for it is told, and no stream goes on with a hole. */
+  #lose(from: LineEnd, run: RunRecord, line: Line, frame: LineFrame, cause: Error): void {
+    // The lines of an attempt that has ended are closed at both ends.
+    if (this.#lines.get(run.id) !== line || isBroken(line, from, frame)) return
+    const { call } = frame
+    const to = other(from)
+    switch (frame.type) {
+      case 'rpc':
+        if (line.asked[from].delete(call)) this.#answer(from, run, call, lost(`the arguments of ${frame.method}()`, cause))
+        return
+      case 'rpc-result':
+        return this.#answer(to, run, call, frame.error ?? lost('the result', cause))
+      case 'items':
+        line.broken[from].add(call)
+        if (from === 'run' && call === YIELDS) return this.#failRun(run, cause)
+        line.asked[to].delete(call)
+        this.#answer(to, run, call, lost('items of the stream', cause))
+        return this.#context.deliver(from, run, { type: 'leave', run: run.id, call }, undefined)
+      default:
+        return
+    }
+  }
+
+  #failRun(run: RunRecord, cause: Error): void {
+    // Its worker has gone in the middle of a value: how it ended says more.
+    if (cause instanceof ProtocolError) return
+    const { message, ...error } = lost('items that it yielded', cause)
+    this.#context.fail(run, { ...error, message: `${run.id} was stopped: ${message}`, path: [{ id: run.id, task: run.name }] })
+  }
+
   #answer(to: LineEnd, run: RunRecord, call: number, error: ErrorSummary): void {
     this.#context.deliver(to, run, { type: 'rpc-result', run: run.id, call, status: 'failed', error }, undefined)
   }
@@ -132,6 +173,7 @@ export class Route {
       asked: { run: new Map(), caller: new Map() },
       yields: { items: ITEM_WINDOW },
       from: { run: new Turns(), caller: new Turns() },
+      broken: { run: new Set(), caller: new Set() },
     }
     this.#lines.set(run.id, line)
     return line
@@ -140,6 +182,15 @@ export class Route {
 
 function other(end: LineEnd): LineEnd {
   return end === 'run' ? 'caller' : 'run'
+}
+
+function isBroken(line: Line, from: LineEnd, frame: LineFrame): boolean {
+  return (frame.type === 'items' || frame.type === 'rpc-stream' || frame.type === 'rpc-result') && line.broken[from].has(frame.call)
+}
+
+function lost(what: string, cause: Error): ErrorSummary {
+  const code = cause instanceof CowaitError ? cause.code : 'ENGINE'
+  return { code, name: cause.name, message: `${what} got lost: ${cause.message}` }
 }
 
 function summary(code: 'RPC_CLOSED' | 'NO_HANDLER' | 'LIMIT_EXCEEDED', message: string): ErrorSummary {

@@ -137,6 +137,10 @@ export class Supervisor {
       runs,
       hasCaller: (run) => this.#ownerOf(run) !== undefined && (run.parent === null || runs.get(run.parent)?.phase === 'running'),
       deliver: (end, run, frame, value) => this.#deliver(end, run, frame, value),
+      fail: (run, error) => {
+        this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', error, retryable: false } })
+        this.#attempts.get(run.id)?.kill()
+      },
     })
     this.#frames = new CallerFrames({ calls: this.#calls, route: this.#route, watches, runs, apply: (message) => this.#apply(message) })
   }

@@ -174,7 +174,10 @@ export class RunTree {
   }
 
   #attemptEnded(run: RunRecord, outcome: AttemptOutcome): void {
-    if (run.outcome || run.phase === 'settled') return
+    if (run.outcome || run.phase === 'settled') {
+      if ('value' in outcome) this.#effects.push({ type: 'release', run, value: outcome.value })
+      return
+    }
     run.outcome = outcome
     run.phase = 'closing'
     this.#clearTimer(run, 'start')

@@ -8,7 +8,7 @@ import { LineAnswers } from '../core/line-answers.ts'
 import { LineCalls } from '../core/line-calls.ts'
 import { currentScope } from '../core/scope.ts'
 import type { Bodies } from '../protocol/bodies.ts'
-import { lineOf, sendLine } from '../protocol/line-frames.ts'
+import { lineOf, loseLine, sendLine } from '../protocol/line-frames.ts'
 import type { Down, LineFrame, Up } from '../protocol/messages.ts'
 import { Turns } from '../protocol/turns.ts'
 import type { IncomingValue } from '../protocol/values.ts'
@@ -33,6 +33,8 @@ export class ParentLine {
   /** What came before the function was called. */
   #early: LineMessage[] = []
   #writer: ItemWriter | undefined
+  /** Aborts when items cannot be sent. */
+  readonly #broken = new AbortController()
 
   constructor(options: ParentLineOptions) {
     const { run, handlers, within } = options
@@ -54,15 +56,28 @@ export class ParentLine {
   }
 
   receive(frame: LineFrame, value: IncomingValue | undefined): void {
-    this.#turns.add(value?.read(), (encoded) => this.#handle(lineOf(frame, encoded)))
+    this.#turns.add(
+      value?.read(),
+      (encoded) => this.#handle(lineOf(frame, encoded)),
+      (error) =>
+        loseLine(
+          frame,
+          error,
+          (message) => this.#handle(message),
+          (message) => this.#send(message),
+        ),
+    )
   }
 
-  /** Sends what the function yields, as far as the reader wants it. Resolves with what it returns. */
+  /** Sends what the function yields, as far as the reader wants it. Resolves with what it returns; throws if an item cannot be sent. */
   async stream(items: AsyncIterable<unknown>, signal: AbortSignal): Promise<unknown> {
     const send = (count: number, value: Extract<LineMessage, { type: 'items' }>['value']): void =>
       this.#send({ type: 'items', call: YIELDS, count, value })
-    this.#writer = new ItemWriter({ label: 'yield', credit: ITEM_WINDOW, send, signal })
-    return await this.#writer.write(items)
+    const broken = this.#broken.signal
+    this.#writer = new ItemWriter({ label: 'yield', credit: ITEM_WINDOW, send, signal: AbortSignal.any([signal, broken]) })
+    const returned = await this.#writer.write(items)
+    broken.throwIfAborted()
+    return returned
   }
 
   /** The function has ended. */
@@ -100,7 +115,10 @@ export class ParentLine {
 
   #send(message: LineMessage): void {
     const { bodies, run } = this.#options
-    sendLine(bodies, { run }, message)
+    sendLine(bodies, { run }, message, (told, error) => {
+      if (told.call === YIELDS) this.#broken.abort(error)
+      else this.#handle(told)
+    })
   }
 
   #parentProxy(handlers: readonly string[]): object {

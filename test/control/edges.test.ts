@@ -15,6 +15,19 @@ export const parent = task(async ({ count = 2, hold = false }: { count?: number;
   return await Promise.all(Array.from({ length: count }, (_, n) => child({ n, hold })))
 })
 export const big = task(async ({ size }: { size: number }) => 'x'.repeat(size))
+export const pieces = task(async function* () {
+  for (let n = 0; n < 3; n++) yield 'x'.repeat(3_000_000)
+})
+export const reads = task(async () => {
+  let count = 0
+  for await (const _ of pieces()) count++
+  return count
+})
+export const answers = task({ run: async () => await delay('1h'), rpc: { size: (text: string) => text.length } })
+export const asks = task(async () => {
+  await using run = answers()
+  return await run.rpc.size('x'.repeat(3_000_000))
+})
 export const waits = task(async () => await delay('1h'))
 `
 
@@ -114,6 +127,19 @@ describe.runIf(isRoot)('a disk', () => {
     )
     expect(place.private()).toEqual([])
     expect(await place.run(['tasks:parent'])).toMatchObject(good)
+  })
+
+  test.each([
+    ['reads', /pieces-\w+ was stopped: items that it yielded got lost: A value of .* cannot be kept in .*ENOSPC/s],
+    ['asks', /size\(\) failed: the arguments of size\(\) got lost: A value of .* cannot be kept in .*ENOSPC/s],
+  ])('that items or arguments do not fit on fails who waits for them: %s', async (name, why) => {
+    using place = new Place()
+    place.mount(place.temporary, 'size=1m')
+    const ended = await place.run([`tasks:${name}`])
+    expect(ended).toMatchObject({ stdout: '' })
+    expect(ended.code).not.toBe(0)
+    expect(ended.stderr).toMatch(why)
+    expect(place.private()).toEqual([])
   })
 
   test('that is read-only where code is compiled to: another place is taken', async () => {

@@ -22,8 +22,13 @@ function value(): IncomingValue {
     header,
     read: async () => encoded,
     readInto: async (sink) => {
-      await sink.write(encoded.data)
-      return await sink.end()
+      try {
+        await sink.write(encoded.data)
+        return await sink.end()
+      } catch (error) {
+        await sink.abort(error as Error)
+        throw error
+      }
     },
   }
 }
@@ -64,6 +69,7 @@ let child: RunRecord
 let other: RunRecord
 let runs: Map<string, RunRecord>
 let sent: { end: LineEnd; run: string; frame: LineFrame }[]
+let failed: { run: string; message: string }[]
 let route: Route
 
 beforeEach(() => {
@@ -74,16 +80,22 @@ beforeEach(() => {
   other = record('other', null)
   runs = new Map([parent, child, other].map((run) => [run.id, run]))
   sent = []
-  route = new Route({
-    spool,
+  failed = []
+  route = routeOver(spool)
+})
+
+function routeOver(kept: Spool): Route {
+  return new Route({
+    spool: kept,
     runs,
     hasCaller: (run) => run.parent !== null && runs.get(run.parent)?.phase === 'running',
     deliver: (end, run, frame, stored) => {
       void stored?.release()
       sent.push({ end, run: run.id, frame })
     },
+    fail: (run, { message }) => failed.push({ run: run.id, message }),
   })
-})
+}
 
 afterEach(async () => {
   expect(spool.memoryBytes).toBe(0)
@@ -147,6 +159,78 @@ describe('the route between a run and its caller', () => {
   test('what is said to a run whose function does not run is dropped', () => {
     child.phase = 'pausing'
     route.pass('caller', child, rpc(1, 'add'), undefined)
+    expect(sent).toEqual([])
+  })
+})
+
+describe('a value that cannot be kept', () => {
+  const result = (call: number): LineFrame => ({ type: 'rpc-result', run: 'child', call, status: 'done', value: header })
+  const told = (): unknown[] =>
+    sent.map(({ end, frame }) => [end, frame.type, frame.type === 'rpc-result' && (frame.error?.message ?? frame.status)])
+  const why = 'cannot be kept in'
+
+  beforeEach(() => {
+    route = routeOver(new Spool(join(directory, 'missing'), { maxMemoryBytes: 0 }))
+  })
+
+  test('fails the call that it was for, of the run and of its caller', async () => {
+    route.pass('caller', child, rpc(1, 'add'), value())
+    route.pass('run', child, rpc(1), value())
+    await expect.poll(() => sent.length).toBe(2)
+    expect(told()).toEqual([
+      ['caller', 'rpc-result', expect.stringMatching(`the arguments of add.. got lost: A value of 3 bytes ${why}`)],
+      ['run', 'rpc-result', expect.stringMatching(`the arguments of limit.. got lost: A value of 3 bytes ${why}`)],
+    ])
+    // Neither is taken for a call that waits.
+    expect(() => route.pass('run', child, rpc(1), undefined)).not.toThrow()
+  })
+
+  test('fails the call that it answers, with the error of the method if that was it', async () => {
+    route.pass('caller', child, rpc(1, 'add'), undefined)
+    route.pass('caller', child, rpc(2, 'add'), undefined)
+    sent.splice(0)
+    route.pass('run', child, result(1), value())
+    const error = { code: 'TASK_FAILED', name: 'Error', message: 'its own' } as const
+    route.pass('run', child, { type: 'rpc-result', run: 'child', call: 2, status: 'failed', error, value: header }, value())
+    await route.idle(child)
+    expect(told()).toEqual([
+      ['caller', 'rpc-result', expect.stringContaining(`the result got lost: A value of 3 bytes ${why}`)],
+      ['caller', 'rpc-result', 'its own'],
+    ])
+  })
+
+  test('ends the stream of a method at both ends, and nothing comes after it', async () => {
+    route.pass('caller', child, rpc(1, 'count'), undefined)
+    route.pass('caller', child, { type: 'want', run: 'child', call: 1, items: 10 }, undefined)
+    sent.splice(0)
+    route.pass('run', child, items(1, 1), value())
+    route.pass('run', child, items(1, 1), undefined)
+    route.pass('run', child, result(1), undefined)
+    await route.idle(child)
+    route.pass('run', child, items(1, 1), undefined)
+    expect(told()).toEqual([
+      ['caller', 'rpc-result', expect.stringContaining(`items of the stream got lost: A value of 3 bytes ${why}`)],
+      ['run', 'leave', false],
+    ])
+    expect(failed).toEqual([])
+  })
+
+  test('fails the run that yielded it, and its reader gets nothing more', async () => {
+    route.pass('run', child, items(1), value())
+    route.pass('run', child, items(1), undefined)
+    await route.idle(child)
+    route.pass('run', child, items(1), undefined)
+    expect(sent).toEqual([])
+    expect(failed).toEqual([
+      { run: 'child', message: expect.stringContaining('child was stopped: items that it yielded got lost: A value of 3 bytes') },
+    ])
+  })
+
+  test('of an attempt that has ended is told to nobody', async () => {
+    route.pass('run', child, rpc(1), value())
+    const idle = route.idle(child)
+    route.ended(child)
+    await idle
     expect(sent).toEqual([])
   })
 })
