@@ -1,8 +1,10 @@
 /**
- * Named limits of run trees. A name's rule is fixed by its first use; places are given in the order in which they were asked for.
+ * Named limits of run trees. A name's rule holds while the name is in use; places are given in the order in which they were asked for.
  *
  * L1  A place is given back by its holder, or by the end of the holder's worker.
  * L2  A run that waits for a place takes none in the queue: the holder's children may need it.
+ * L3  A name is in use while a place of it is held or waited for, or one that was given still counts against its rate. Then it is
+ *     forgotten: names may be made of what passes by, users or hosts.
  */
 import type { LimitRule } from '../core/caller.ts'
 import { realClock } from '../core/clock.ts'
@@ -37,6 +39,9 @@ interface Place {
 }
 
 interface NamedLimit {
+  readonly name: string
+  /** Those of its client, by name. */
+  readonly among: Map<string, NamedLimit>
   readonly rule: LimitRule
   readonly waiting: Set<Place>
   held: number
@@ -55,11 +60,20 @@ export class Limits {
   readonly #places = new Map<string, Map<number, Place>>()
   /** By holder: how many places it waits for. */
   readonly #waiting = new Map<string, number>()
+  /** Of no use any more but for their rates. */
+  readonly #resting = new Set<NamedLimit>()
 
   constructor(context: LimitsContext) {
     this.#context = context
     this.#clock = context.clock?.bind(context) ?? (() => performance.now())
     this.#after = context.after?.bind(context) ?? realClock.after
+  }
+
+  /** How many names are known. */
+  get size(): number {
+    let size = 0
+    for (const limits of this.#limits.values()) size += limits.size
+    return size
   }
 
   receive(user: LimitUser, message: LimitMessage): void {
@@ -71,7 +85,9 @@ export class Limits {
     const limits = this.#limits.get(user.client) ?? new Map<string, NamedLimit>()
     this.#limits.set(user.client, limits)
     const rule = { ...(concurrency === undefined ? {} : { concurrency }), ...(perSecond === undefined ? {} : { perSecond }) }
-    const limit = limits.get(name) ?? { rule, waiting: new Set<Place>(), held: 0, given: [] }
+    this.#forgetSome()
+    const known = limits.get(name)
+    const limit = known && !this.#forget(known) ? known : { name, among: limits, rule, waiting: new Set<Place>(), held: 0, given: [] }
     limits.set(name, limit)
     if (limit.rule.concurrency !== concurrency || limit.rule.perSecond !== perSecond)
       return user.send({ type: 'refused', request, code: 'USAGE', message: anotherRule(name, limit.rule, rule) })
@@ -86,7 +102,10 @@ export class Limits {
   /** The end of a holder's worker, or of a client. */
   end(holder: string): void {
     for (const place of this.#places.get(holder)?.values() ?? []) this.#release(place)
-    for (const limit of this.#limits.get(holder)?.values() ?? []) limit.stopTimer?.()
+    for (const limit of this.#limits.get(holder)?.values() ?? []) {
+      limit.stopTimer?.()
+      this.#resting.delete(limit)
+    }
     this.#limits.delete(holder)
   }
 
@@ -112,10 +131,10 @@ export class Limits {
   /** How long until the window of the latest places has room for one more. */
   #pauseMs({ rule: { perSecond }, given }: NamedLimit): number {
     if (perSecond === undefined) return 0
-    const size = Math.max(1, Math.floor(perSecond))
+    const size = windowSize(perSecond)
     while (given.length > size) given.shift()
     const oldest = given.length < size ? undefined : given[0]
-    return oldest === undefined ? 0 : Math.ceil(oldest + (size / perSecond) * 1_000 - this.#clock())
+    return oldest === undefined ? 0 : Math.ceil(oldest + windowMs(perSecond) - this.#clock())
   }
 
   #release(place: Place | undefined): void {
@@ -128,6 +147,32 @@ export class Limits {
     else if (limit.waiting.delete(place)) this.#count(user.holder, -1)
     this.#tellWaits(user.holder)
     this.#serve(limit)
+    if (!this.#forget(limit)) this.#rest(limit)
+  }
+
+  #rest(limit: NamedLimit): void {
+    if (limit.held === 0 && limit.waiting.size === 0) this.#resting.add(limit)
+  }
+
+  /** Looks at two for each use, so that there are never many more than still count, and no use takes long. */
+  #forgetSome(): void {
+    const [first, second] = this.#resting
+    for (const limit of [first, second]) {
+      if (!limit || this.#forget(limit)) continue
+      this.#resting.delete(limit)
+      this.#rest(limit)
+    }
+  }
+
+  /** Whether it is not in use any more (L3). */
+  #forget(limit: NamedLimit): boolean {
+    const { perSecond } = limit.rule
+    const last = limit.given.at(-1)
+    if (limit.held > 0 || limit.waiting.size > 0) return false
+    if (perSecond !== undefined && last !== undefined && last + windowMs(perSecond) > this.#clock()) return false
+    limit.among.delete(limit.name)
+    this.#resting.delete(limit)
+    return true
   }
 
   #count(holder: string, change: 1 | -1): void {
@@ -139,6 +184,15 @@ export class Limits {
   #tellWaits(holder: string): void {
     this.#context.waits(holder, this.#waiting.has(holder))
   }
+}
+
+/** Places that a window has. */
+function windowSize(perSecond: number): number {
+  return Math.max(1, Math.floor(perSecond))
+}
+
+function windowMs(perSecond: number): number {
+  return (windowSize(perSecond) / perSecond) * 1_000
 }
 
 function tooMany(name: string): string {

@@ -15,8 +15,8 @@ function open() {
   return {
     limits,
     told: (): string[] => told.splice(0).filter((line) => !line.endsWith('goes on')),
-    acquire: (holder: string, request = 0, rule: object = { concurrency: 1 }, client = 'c') =>
-      limits.receive(user(holder, client), { type: 'acquire', run: holder, request, name: 'api', ...rule }),
+    acquire: (holder: string, request = 0, rule: object = { concurrency: 1 }, client = 'c', name = 'api') =>
+      limits.receive(user(holder, client), { type: 'acquire', run: holder, request, name, ...rule }),
     release: (holder: string, request = 0) => limits.receive(user(holder), { type: 'release', run: holder, request }),
     advance: (ms: number) => (now += ms),
   }
@@ -60,6 +60,55 @@ test('a second rule for a name is refused; another run tree has rules of its own
     'refused b: limit("api") has the rule {"concurrency":1} in this run tree, and {"concurrency":2} was asked for. Use one rule for one name.',
     'granted z 0',
   ])
+})
+
+test('a name that is not in use any more is forgotten, and may have another rule', () => {
+  const { limits, acquire, release, told } = open()
+  for (let n = 0; n < 100; n++) {
+    acquire('a', n, { concurrency: 1 }, 'c', `user-${n}`)
+    release('a', n)
+  }
+  expect(limits.size).toBe(0)
+  acquire('a')
+  acquire('b')
+  release('a')
+  expect(limits.size).toBe(1)
+  told()
+  acquire('c', 0, { concurrency: 2 })
+  expect(told()).toEqual([expect.stringContaining('refused c')])
+  release('b')
+  acquire('c', 0, { concurrency: 2 })
+  expect(told()).toEqual(['granted c 0'])
+  limits.end('c')
+  expect(limits.size).toBe(0)
+})
+
+test('a name whose places still count against its rate is in use until they do not', () => {
+  const { limits, acquire, release, told, advance } = open()
+  for (let n = 0; n < 100; n++) {
+    acquire('a', n, { perSecond: 0.5 }, 'c', `user-${n}`)
+    release('a', n)
+  }
+  told()
+  expect(limits.size).toBe(100)
+  advance(1_999)
+  acquire('a', 0, { perSecond: 0.5 }, 'c', 'user-99')
+  acquire('a', 1, { perSecond: 3 }, 'c', 'user-98')
+  expect(told()).toEqual(['a waits', expect.stringContaining('limit("user-98") has the rule {"perSecond":0.5}')])
+  release('a', 0)
+  advance(1)
+  acquire('a', 1, { perSecond: 3 }, 'c', 'user-98')
+  for (let n = 100; n < 150; n++) {
+    acquire('b', n, { perSecond: 0.5 }, 'c', `user-${n}`)
+    release('b', n)
+  }
+  expect(limits.size).toBeLessThan(60)
+  told()
+  acquire('d', 0, { perSecond: 0.5 }, 'c', 'user-98')
+  expect(told()).toEqual([expect.stringContaining('limit("user-98") has the rule {"perSecond":3}')])
+  limits.end('a')
+  limits.end('c')
+  expect(limits.size).toBe(0)
 })
 
 test('a rate counts any second, also when places are given back at once', () => {
