@@ -19,6 +19,8 @@ import type { RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
 
 /** A follower that is this far behind misses log lines, and is told how many. */
 const maxBehindBytes = 8 * 1024 * 1024
+/** A list goes on in another frame once one holds so much: far less than a line may have, whatever the characters. */
+const pageCharacters = 256 * 1024
 
 export interface ClientContext {
   readonly calls: Calls
@@ -103,11 +105,7 @@ export class Client implements Owner {
         this.#followed = message.run === undefined ? () => true : (run) => this.#isBelow(run, message.run as string)
         return
       case 'list':
-        return this.#channel.send({
-          type: 'runs',
-          request: message.request,
-          runs: [...this.#context.runs.values()].map((run) => listing(run)),
-        })
+        return this.#list(message.request)
       case 'pong':
         return
       case 'running':
@@ -118,6 +116,22 @@ export class Client implements Owner {
       default:
         message satisfies never
     }
+  }
+
+  #list(request: number): void {
+    let runs: RunListing[] = []
+    let characters = 0
+    for (const run of this.#context.runs.values()) {
+      if (characters >= pageCharacters) {
+        this.#channel.send({ type: 'runs', request, runs, more: true })
+        runs = []
+        characters = 0
+      }
+      const listed = listing(run)
+      characters += JSON.stringify(listed).length
+      runs.push(listed)
+    }
+    this.#channel.send({ type: 'runs', request, runs })
   }
 
   #tell(event: RunEvent): void {

@@ -13,7 +13,7 @@ export class ControlClient implements AsyncDisposable {
   /** Resolves when the supervisor is gone. */
   readonly closed: Promise<unknown>
   readonly #channel: Channel<Down | Both, Up | Both>
-  readonly #answers = new Map<number, (runs: readonly RunListing[]) => void>()
+  readonly #answers = new Map<number, (answer: Extract<Down, { type: 'runs' }>) => void>()
   readonly #ready: Promise<void>
   readonly #followers = new Set<(event: RunEvent) => void>()
   #request = 0
@@ -31,7 +31,7 @@ export class ControlClient implements AsyncDisposable {
             runtime: { name: 'node', version: process.versions.node },
           })
           resolve()
-        } else if (message.type === 'runs') this.#answers.get(message.request)?.(message.runs)
+        } else if (message.type === 'runs') this.#answers.get(message.request)?.(message)
         else if (message.type === 'event') this.#tell(message.event)
         else if (message.type === 'refused') channel.fail(new ProtocolError(message.message))
       })
@@ -50,12 +50,27 @@ export class ControlClient implements AsyncDisposable {
 
   async list(): Promise<readonly RunListing[]> {
     const request = ++this.#request
+    const listed: RunListing[] = []
+    let goOn: (() => void) | undefined
     const answer = new Promise<readonly RunListing[]>((resolve, reject) => {
-      this.#answers.set(request, resolve)
+      this.#answers.set(request, ({ runs, more = false }) => {
+        for (const run of runs) listed.push(run)
+        if (more) goOn?.()
+        else resolve(listed)
+      })
       void this.closed.then(() => reject(new Error('it ended')))
     })
     this.#channel.send({ type: 'list', request })
-    return await within(answer, () => void this.#channel.close())
+    try {
+      return await within(
+        answer,
+        () => void this.#channel.close(),
+        ANSWER_MS,
+        (refresh) => (goOn = refresh),
+      )
+    } finally {
+      this.#answers.delete(request)
+    }
   }
 
   /** Hears of everything that happens to all runs from now on. */
@@ -77,7 +92,8 @@ export class ControlClient implements AsyncDisposable {
   }
 }
 
-async function within<T>(answer: Promise<T>, giveUp: () => void, ms: number = ANSWER_MS): Promise<T> {
+/** `onTimer` gets how to give the whole time again, to an answer that comes in parts. */
+async function within<T>(answer: Promise<T>, giveUp: () => void, ms: number, onTimer?: (refresh: () => void) => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
@@ -85,6 +101,7 @@ async function within<T>(answer: Promise<T>, giveUp: () => void, ms: number = AN
       reject(new Error(`no answer within ${ms} ms`))
     }, ms)
   })
+  onTimer?.(() => timer?.refresh())
   try {
     return await Promise.race([answer, late])
   } finally {
