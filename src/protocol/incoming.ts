@@ -1,6 +1,7 @@
 import { NotSerializableError, ProtocolError } from '../core/errors.ts'
 import type { Both, ValueHeader } from './messages.ts'
 import { INITIAL_WINDOW_BYTES, MAX_OPEN_STREAMS } from './outgoing.ts'
+import { Pieces } from './pieces.ts'
 import { StreamTable } from './stream-table.ts'
 import type { Sink } from './values.ts'
 
@@ -27,6 +28,8 @@ interface IncomingStream {
   allowedBytes: number
   /** Taken by the sink, and not yet given back as credit. */
   takenBytes: number
+  /** What has come and was not given to the sink yet: as few buffers and steps, however small the chunks are. */
+  readonly pending: Pieces
   /** Everything that was asked of the sink so far; the next step waits for it. */
   tail: Promise<void>
   /** Absent when nobody wants the value any more. */
@@ -60,6 +63,7 @@ export class IncomingValues {
       receivedBytes: 0,
       allowedBytes: INITIAL_WINDOW_BYTES,
       takenBytes: 0,
+      pending: new Pieces(),
       tail: Promise.resolve(),
       receiver: undefined,
       isStopped: false,
@@ -82,7 +86,7 @@ export class IncomingValues {
     checkChunk(entry, end && error === undefined, body)
     if (isFirst && entry.receivedBytes > 0) this.#openStreams++
     if (this.#openStreams > MAX_OPEN_STREAMS) throw new ProtocolError(`More than ${MAX_OPEN_STREAMS} streams are under way at once.`)
-    if (body.length > 0) this.#then(entry, (receiver) => this.#write(entry, receiver, body))
+    if (body.length > 0) this.#keep(entry, body)
     if (!end) return
     if (entry.receivedBytes > 0) this.#openStreams--
     this.#streams.delete(run, stream)
@@ -128,9 +132,20 @@ export class IncomingValues {
     })
   }
 
-  async #write(entry: IncomingStream, receiver: Receiver, chunk: Uint8Array): Promise<void> {
-    await receiver.write(chunk)
-    entry.takenBytes += chunk.length
+  #keep(entry: IncomingStream, body: Uint8Array): void {
+    if (!entry.receiver) return
+    const isScheduled = !entry.pending.isEmpty
+    entry.pending.push(body)
+    if (!isScheduled) this.#then(entry, (receiver) => this.#writePending(entry, receiver))
+  }
+
+  async #writePending(entry: IncomingStream, receiver: Receiver): Promise<void> {
+    for (const piece of entry.pending.take()) if (entry.receiver) await this.#write(entry, receiver, piece)
+  }
+
+  async #write(entry: IncomingStream, receiver: Receiver, piece: Uint8Array): Promise<void> {
+    await receiver.write(piece)
+    entry.takenBytes += piece.length
     if (entry.takenBytes < CREDIT_BYTES || entry.allowedBytes >= entry.header.size || !entry.receiver) return
     entry.allowedBytes += entry.takenBytes
     this.#link.send({ type: 'credit', run: entry.run, stream: entry.stream, bytes: entry.takenBytes })
@@ -154,6 +169,7 @@ export class IncomingValues {
   #fail(entry: IncomingStream, error: Error): void {
     const { receiver } = entry
     entry.receiver = undefined
+    entry.pending.take()
     if (receiver) entry.tail = entry.tail.then(() => receiver.fail(error)).catch(() => {})
   }
 

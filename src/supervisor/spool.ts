@@ -6,6 +6,7 @@ import type { Preview } from '../core/events.ts'
 import type { Encoded } from '../core/value.ts'
 import { preview } from '../core/values/preview.ts'
 import type { ValueHeader } from '../protocol/messages.ts'
+import { joined, Pieces } from '../protocol/pieces.ts'
 import { memorySource, piecesSource, type Sink, type Source } from '../protocol/values.ts'
 
 /** Larger values wait in a file, */
@@ -136,14 +137,17 @@ export class Spool {
 
   #memorySink(header: Header): Sink<StoredValue> {
     const { size } = header
-    const pieces: Uint8Array[] = []
+    const pieces = new Pieces()
     this.#memoryBytes += size
     const letGo = async (): Promise<void> => {
       this.#memoryBytes -= size
     }
     return {
-      write: (chunk) => void pieces.push(chunk),
-      end: () => new StoredValue(piecesSource(header, pieces), letGo),
+      write: (chunk) => pieces.push(chunk),
+      end: () => {
+        const list = pieces.take()
+        return new StoredValue(piecesSource(header, size <= MAX_IN_MEMORY_BYTES && list.length > 1 ? [joined(list)] : list), letGo)
+      },
       abort: letGo,
     }
   }
