@@ -31,14 +31,19 @@ export async function isAbandoned(fields: Readonly<Record<string, string>>, pref
 
 /**
  * Two machines cloned from one image share an id but hardly a name, and two with the name that they came with do not share an id; a
- * machine that was renamed finds nothing of its own, which is the safe side.
+ * machine that was renamed finds nothing of its own, which is the safe side. Where there is no id, as in containers, whose name may be
+ * that of a container on any other host, only the same boot is the same host.
  */
-function hostLabel(): string {
-  const name = hostname()
-  return `${name}-${createHash('sha256').update(`${name}\n${machineId()}`).digest('hex').slice(0, 12)}`
+export function hostLabelOf(name: string, machineId: string, boot: string): string {
+  const id = machineId === '' || machineId === 'uninitialized' ? boot : machineId
+  return `${name}-${createHash('sha256').update(`${name}\n${id}`).digest('hex').slice(0, 12)}`
 }
 
-/** Of Linux, as machine-id(5) says; of macOS, the address of its first network device. Empty in containers, where the name is random. */
+function hostLabel(): string {
+  return hostLabelOf(hostname(), machineId(), bootId())
+}
+
+/** Of Linux, as machine-id(5) says; of macOS, the address of its first network device. */
 function machineId(): string {
   if (process.platform === 'darwin') return networkInterfaces()['en0']?.[0]?.mac ?? ''
   try {

@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isLiving, ownHome } from '../../src/engines/host-process.ts'
-import { isAbandoned, ownOrigin } from '../../src/engines/origin.ts'
+import { hostLabelOf, isAbandoned, ownOrigin } from '../../src/engines/origin.ts'
 
 const isLinux = process.platform === 'linux'
 const mine = ownOrigin('x.')
@@ -35,6 +35,38 @@ describe('what a supervisor made', () => {
   })
 })
 
+describe('a host', () => {
+  it('is known by its name and its id, over its boots', () => {
+    expect(hostLabelOf('a', 'id', 'boot')).toBe(hostLabelOf('a', 'id', 'another boot'))
+    expect(hostLabelOf('a', 'id', 'boot')).not.toBe(hostLabelOf('b', 'id', 'boot'))
+    expect(hostLabelOf('a', 'id', 'boot')).not.toBe(hostLabelOf('a', 'another id', 'boot'))
+  })
+
+  it.each(['', 'uninitialized'])('that has no id (%j) is known by its name for one boot only', (none) => {
+    expect(hostLabelOf('a', none, 'boot')).toBe(hostLabelOf('a', none, 'boot'))
+    expect(hostLabelOf('a', none, 'boot')).not.toBe(hostLabelOf('a', none, 'another boot'))
+  })
+})
+
+describe.runIf(isLinux && process.getuid?.() === 0)('on a machine without an id', () => {
+  it('nobody takes another of its name for its own before it started anew', async () => {
+    const others = { ...mine, ...gone, 'x.host': hostLabelOf(hostname(), '', 'another'), 'x.boot': 'another' }
+    const source = JSON.stringify(fileURLToPath(new URL('../../src/engines/origin.ts', import.meta.url)))
+    const folder = mkdtempSync(join(tmpdir(), 'origin-'))
+    const contents = `
+      import { isAbandoned, ownOrigin } from ${source}
+      const others = JSON.parse(process.argv[2])
+      const own = { ...ownOrigin('x.'), 'x.home': others['x.home'] }
+      process.stdout.write(JSON.stringify([await isAbandoned(others, 'x.'), await isAbandoned(own, 'x.')]))`
+    await bundled(contents, join(folder, 'judge.mjs'))
+    const args = [process.execPath, join(folder, 'judge.mjs'), JSON.stringify(others)]
+    const script = '[ ! -e /etc/machine-id ] || mount --bind /dev/null /etc/machine-id; exec "$0" "$@"'
+    const child = spawn('unshare', ['-m', 'sh', '-c', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    expect(JSON.parse(await text(child.stdout))).toEqual([false, true])
+    rmSync(folder, { recursive: true })
+  })
+})
+
 describe.runIf(isLinux)('for want of descriptors', () => {
   let folder: string
   beforeAll(async () => {
@@ -52,14 +84,7 @@ describe.runIf(isLinux)('for want of descriptors', () => {
       const without = await look()
       taken.forEach((each) => closeSync(each))
       process.stdout.write(JSON.stringify({ without, with: await look() }))`
-    await build({
-      stdin: { contents, resolveDir: folder, loader: 'ts' },
-      outfile: join(folder, 'look.mjs'),
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      logLevel: 'silent',
-    })
+    await bundled(contents, join(folder, 'look.mjs'))
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -79,3 +104,8 @@ describe.runIf(isLinux)('for want of descriptors', () => {
     expect(await look(process.pid, '1')).toEqual({ without: ['unknown', false], with: [false, true] })
   })
 })
+
+async function bundled(contents: string, outfile: string): Promise<void> {
+  const stdin = { contents, resolveDir: dirname(outfile), loader: 'ts' as const }
+  await build({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' })
+}
