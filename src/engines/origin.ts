@@ -39,7 +39,7 @@ export function hostLabelOf(name: string, machineId: string, boot: string): stri
   return `${name}-${createHash('sha256').update(`${name}\n${id}`).digest('hex').slice(0, 12)}`
 }
 
-function hostLabel(): string {
+export function hostLabel(): string {
   return hostLabelOf(hostname(), machineId(), bootId())
 }
 

@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { lstat, readFile, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { bootId, homeText, isLiving, parseHome, type Home } from './host-process.ts'
+import { hostLabel } from './origin.ts'
 
-/** Says in a private folder whose it is: the supervisor's process and the boot of the host it ran in. */
+/** Says in a private folder whose it is: the supervisor's process, the boot of the host it ran in, and that host: others may share the disk. */
 const OWNER_FILE = 'owner'
 
 /** Nobody takes longer from making a folder to claiming it. */
@@ -12,7 +13,7 @@ const CLAIM_MS = 60_000
 
 /** Claims a private folder, so that another supervisor's sweep knows when it may go. */
 export function claimFolder(directory: string, home: Home): void {
-  writeFileSync(join(directory, OWNER_FILE), `${homeText(home)} ${bootId()}\n`, { mode: 0o600 })
+  writeFileSync(join(directory, OWNER_FILE), `${homeText(home)} ${bootId()} ${hostLabel()}\n`, { mode: 0o600 })
 }
 
 /** Removes the private folders of supervisors whose process is gone, also of one that was killed before it had claimed its own. */
@@ -30,9 +31,11 @@ export async function isLeftFolder(folder: string): Promise<boolean> {
   if (!status?.isDirectory() || status.uid !== process.getuid?.()) return false
   const owner = await ownerText(folder)
   if (owner === undefined) return false
-  const [text = '', boot = ''] = owner.trim().split(' ')
+  const [text = '', boot = '', host] = owner.trim().split(' ')
   const home = parseHome(text)
   if (!home) return Date.now() - status.mtimeMs > CLAIM_MS && (await readdir(folder)).every((name) => name === OWNER_FILE)
+  // Earlier versions did not say which host: only a boot that is ours is surely of this one.
+  if (host === undefined ? boot !== bootId() : host !== hostLabel()) return false
   return boot !== bootId() || (await isLiving(home)) === false
 }
 
