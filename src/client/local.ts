@@ -177,7 +177,7 @@ class Host implements Owner {
     // The host sees every status among the events.
   }
 
-  settled(run: RunRecord, settlement: TreeSettlement): void {
+  settled(run: Pick<RunRecord, 'id'>, settlement: TreeSettlement): void {
     void this.#deliver(run.id, settlement)
   }
 

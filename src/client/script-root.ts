@@ -5,6 +5,7 @@
 import type { Caller, CallListener, CallRequest, CancelReason, LimitPlace, LimitRule } from '../core/caller.ts'
 import type { RunEvent } from '../core/events.ts'
 import type { LineMessage } from '../core/line.ts'
+import { idInUse, notStarted } from '../core/not-started.ts'
 import { TaskCancelledError } from '../core/errors.ts'
 import { Scope } from '../core/scope.ts'
 import { printFailure } from './print.ts'
@@ -51,6 +52,8 @@ class ThreadCaller implements Caller {
   #holding = 0
 
   call(request: CallRequest, listener: CallListener): void {
+    if (this.#calls.has(request.id))
+      return listener.settled({ status: 'failed', error: notStarted(request.id, idInUse(request.id), 'USAGE') }, 0)
     const thread = this.#start('file' in request.task ? request.task.file : undefined)
     this.#calls.add(request.id)
     this.#hold(1)

@@ -37,7 +37,7 @@ export type Remote<M> = { readonly [K in keyof M]: RemoteMethod<NonNullable<M[K]
 export type CallOptions<C = {}> = TaskOptions & {
   /** Cancels the run when it aborts. */
   signal?: AbortSignal | undefined
-  /** The run's id: a DNS label, unique in its run tree. Made up unless told. */
+  /** The run's id: a DNS label. No other run of its supervisor has it until it has ended. Made up unless told. */
   id?: string | undefined
 } & ({} extends C ? { handlers?: Handlers<C> | undefined } : { handlers: Handlers<C> })
 

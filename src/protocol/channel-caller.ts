@@ -1,7 +1,8 @@
 import type { Caller, CallListener, CallRequest, CancelReason, FailedOutcome, LimitPlace, LimitRule, TaskSite } from '../core/caller.ts'
-import { CowaitError, UsageError } from '../core/errors.ts'
+import { UsageError } from '../core/errors.ts'
 import type { TaskRef } from '../core/events.ts'
 import { YIELDS, type LineMessage } from '../core/line.ts'
+import { idInUse, notStarted } from '../core/not-started.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Channel } from './channel.ts'
@@ -77,6 +78,7 @@ export class ChannelCaller implements Caller {
 
   call(request: CallRequest, listener: CallListener): void {
     if (this.#lost) return fail(request.id, listener, this.#lost)
+    if (this.#open.has(request.id)) return refuse(request.id, listener, idInUse(request.id))
     this.#open.set(request.id, { listener, turns: new Turns() })
     void this.#send(request).catch((error: unknown) => {
       if (this.#open.delete(request.id)) refuse(request.id, listener, error as Error)
@@ -230,10 +232,12 @@ export class ChannelCaller implements Caller {
   #tell(message: Extract<Down, { type: 'watched' | 'event' }>): void {
     const { child } = message
     if (child === undefined) return
+    const late = this.#late.get(child)
     const open = this.#open.get(child)
-    const listeners = open ? [open.listener] : this.#late.get(child)
-    if (!open && message.type === 'watched') this.#late.delete(child)
-    for (const listener of listeners ?? []) listener.event(message.type === 'event' ? message.event : undefined)
+    // Who asked for the lines of an ended run did so before its id was used again.
+    const listeners = late ?? (open ? [open.listener] : [])
+    if (message.type === 'watched') this.#late.delete(child)
+    for (const listener of listeners) listener.event(message.type === 'event' ? message.event : undefined)
   }
 
   #answer(message: Extract<Down, { type: 'granted' | 'refused' }>): void {
@@ -269,6 +273,5 @@ function lost(message: string, fault: Error): FailedOutcome {
 
 /** The call never left this process. */
 function refuse(id: string, listener: CallListener, error: Error): void {
-  const code = error instanceof CowaitError ? error.code : 'USAGE'
-  listener.settled({ status: 'failed', error: { code, name: error.name, message: `${id} was not started: ${error.message}` } }, 0)
+  listener.settled({ status: 'failed', error: notStarted(id, error, 'USAGE') }, 0)
 }

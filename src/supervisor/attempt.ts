@@ -118,7 +118,7 @@ export class Attempt implements Owner {
   }
 
   /** A child's end, for the worker as its caller. */
-  settled(child: RunRecord, settlement: Settlement): void {
+  settled(child: Pick<RunRecord, 'id' | 'attempt'>, settlement: Settlement): void {
     if (this.#bodies) deliver(this.#bodies, this.#run.id, child, settlement)
   }
 

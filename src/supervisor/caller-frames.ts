@@ -2,7 +2,8 @@
 import { ProtocolError } from '../core/errors.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import type { CallerMessage } from './attempt.ts'
-import type { CallerIdentity, Calls } from './calls.ts'
+import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
+import type { Calls } from './calls.ts'
 import type { Owner } from './owner.ts'
 import type { Route } from './route.ts'
 import type { RunRecord, TreeMessage } from './tree-messages.ts'
@@ -37,7 +38,7 @@ export class CallerFrames {
       case 'watch': {
         const { child, tree = false } = message
         this.#childOf(identity, child)
-        watches.add({ identity, child, tree, tell: (event) => owner.tell(child, event) }, calls.isArriving(child))
+        watches.add({ identity, child, tree, tell: (event) => owner.tell(child, event) }, calls.isArriving(identity, child))
         return owner.tell(child, undefined)
       }
       default: {
@@ -49,8 +50,11 @@ export class CallerFrames {
   }
 
   #childOf(identity: CallerIdentity, child: string): RunRecord | undefined {
-    const run = this.#context.runs.get(child)
-    if (run && (run.parent !== identity.parent || run.client !== identity.client))
+    const { calls, runs } = this.#context
+    // An earlier run may still have the id.
+    if (calls.isArriving(identity, child) || calls.isRefused(identity, child)) return undefined
+    const run = runs.get(child)
+    if (run && !isSameCaller(identity, run))
       throw new ProtocolError(`${identity.parent ?? identity.client} spoke of run ${child}, which it has not called.`)
     return run
   }

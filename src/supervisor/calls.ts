@@ -1,11 +1,13 @@
 /** A call becomes a child run; its cancel finds it; its events carry what people may see of its values. */
 import type { CancelReason } from '../core/caller.ts'
-import { CowaitError } from '../core/errors.ts'
+import type { ErrorSummary } from '../core/events.ts'
+import { idInUse, notStarted } from '../core/not-started.ts'
 import { encode } from '../core/values/encode.ts'
 import type { RunOptions } from '../core/options.ts'
 import { mergeRunOptions } from '../core/resolve-options.ts'
 import type { Up } from '../protocol/messages.ts'
 import type { IncomingValue } from '../protocol/values.ts'
+import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { CreatedEvent, SettledEvent } from './event-log.ts'
 import { callKey } from './key.ts'
 import { StoredValue, type Spool } from './spool.ts'
@@ -20,26 +22,34 @@ export interface CallsContext {
   /** What the definition of a task says, for a caller who does not know it. */
   describe(task: NewRun['task']): Promise<RunOptions>
   apply(message: TreeMessage): void
-}
-
-/** Who calls: a run, or a client's own code. */
-export interface CallerIdentity {
-  readonly client: string
-  readonly parent: string | null
+  /** Tells a caller that there will be no run of its call. */
+  refuse(identity: CallerIdentity, child: string, error: ErrorSummary): void
 }
 
 /** A caller's oldest keys are forgotten beyond this many: a server calls for ever. */
 const rememberedKeys = 10_000
+/** The same of the calls that were refused. */
+const rememberedRefusals = 1_000
 
 type CallMessage = Extract<Up, { type: 'call' }>
 type CancelMessage = Extract<Up, { type: 'cancel' }>
+type Call = Omit<CallMessage, 'type' | 'run' | 'input'>
+
+/** A call whose input is still on its way, with the cancel that overtook it. */
+interface Arrival {
+  readonly identity: CallerIdentity
+  cancel?: { reason: CancelReason; kill: boolean }
+}
 
 export class Calls {
   readonly #context: CallsContext
-  /** Calls whose input is still on its way, with the cancel that overtook it. */
-  readonly #arriving = new Map<string, { cancel?: { reason: CancelReason; kill: boolean } }>()
+  readonly #arriving = new Map<string, Arrival>()
+  /** By id: tells the call that is to have it next that nothing is left of the run that had it. */
+  readonly #waiting = new Map<string, () => void>()
   /** By caller: how often it has made a call of the same key. */
   readonly #occurrences = new Map<string, Map<string, number>>()
+  /** By caller: the ids of its calls that were refused because another's run has them. */
+  readonly #refused = new Map<string, Set<string>>()
 
   constructor(context: CallsContext) {
     this.#context = context
@@ -52,7 +62,7 @@ export class Calls {
   }
 
   /** The host's own call. */
-  async start(identity: CallerIdentity, call: Omit<CallMessage, 'type' | 'run' | 'input'>, input: StoredValue): Promise<void> {
+  async start(identity: CallerIdentity, call: Call, input: StoredValue): Promise<void> {
     await this.#receive(identity, call, Promise.resolve(input), true)
   }
 
@@ -61,61 +71,89 @@ export class Calls {
     const arriving = this.#arriving.get(child)
     if (arriving) arriving.cancel = { reason, kill }
     const run = this.#context.runs.get(child)
-    if (run && (!identity || (run.parent === identity.parent && run.client === identity.client)))
-      this.#context.apply({ type: 'cancel', run: child, reason, kill })
+    if (run && (!identity || isSameCaller(identity, run))) this.#context.apply({ type: 'cancel', run: child, reason, kill })
   }
 
-  /** The call has begun to arrive; there will be a run of it. */
-  isArriving(child: string): boolean {
-    return this.#arriving.has(child)
+  /** A call of the caller's has begun to arrive; there will be a run of it. */
+  isArriving(identity: CallerIdentity, child: string): boolean {
+    const arrival = this.#arriving.get(child)
+    return arrival !== undefined && isSameCaller(arrival.identity, identity)
+  }
+
+  /** The caller has used an id that another's run has; what it says of that before it has heard so is about no run. */
+  isRefused(identity: CallerIdentity, child: string): boolean {
+    return this.#refused.get(callerOf(identity))?.has(child) ?? false
   }
 
   async #receive(
     identity: CallerIdentity,
-    call: Omit<CallMessage, 'type' | 'run' | 'input'>,
+    call: Call,
     arriving: Promise<StoredValue>,
     /** The caller cannot be asked about retries: it does not know the task, or is no task itself. */
     decides: boolean,
   ): Promise<void> {
-    const { child, task, shield = false, handlers = [] } = call
-    const { runs, apply, complete } = this.#context
-    if (runs.has(child) || this.#arriving.has(child))
+    const { child } = call
+    const { runs, apply } = this.#context
+    const holder = this.#holderOf(child)
+    if (holder) {
+      this.#refuse(identity, call, holder)
       return void arriving.then(
         (input) => input.release(),
         () => undefined,
       )
-    const state: { cancel?: { reason: CancelReason; kill: boolean } } = {}
-    this.#arriving.set(child, state)
+    }
+    const arrival: Arrival = { identity }
+    this.#arriving.set(child, arrival)
+    this.#refused.get(callerOf(identity))?.delete(child)
+    const message = await this.#messageOf(identity, call, arriving, decides)
+    if (runs.has(child)) await new Promise<void>((resolve) => this.#waiting.set(child, resolve))
+    this.#arriving.delete(child)
+    apply(message)
+    if (arrival.cancel) apply({ type: 'cancel', run: child, ...arrival.cancel })
+  }
+
+  /** Whose run has the id, or is about to. One that has settled gives it away as soon as nothing is left of it. */
+  #holderOf(id: string): CallerIdentity | undefined {
+    const arrival = this.#arriving.get(id)
+    if (arrival) return arrival.identity
+    const run = this.#context.runs.get(id)
+    return run && run.phase !== 'settled' ? run : undefined
+  }
+
+  /** A caller that uses an id of its own twice hears nothing: it could not tell which of the two an answer means. */
+  #refuse(identity: CallerIdentity, { child, task }: Call, holder: CallerIdentity): void {
+    if (isSameCaller(identity, holder)) return
+    const caller = callerOf(identity)
+    const refused = this.#refused.get(caller) ?? new Set<string>()
+    this.#refused.set(caller, refused.add(child))
+    if (refused.size > rememberedRefusals) refused.delete(refused.values().next().value as string)
+    this.#context.refuse(identity, child, refusal(child, task, idInUse(child)))
+  }
+
+  /** Never rejects. */
+  async #messageOf(
+    identity: CallerIdentity,
+    call: Call,
+    arriving: Promise<StoredValue>,
+    decides: boolean,
+  ): Promise<Extract<TreeMessage, { type: 'call' }>> {
+    const { child, task, shield = false, handlers = [] } = call
+    const { complete, describe } = this.#context
+    const run = { ...identity, id: child, task, shield, handlers, decides }
     try {
       const input = await arriving
-      const options = call.external ? mergeRunOptions(await this.#context.describe(task), call.options) : call.options
+      const options = call.external ? mergeRunOptions(await describe(task), call.options) : call.options
       const key = await this.#keyOf(identity, task, input)
-      apply({
-        type: 'call',
-        run: complete({ ...identity, id: child, task, name: options.name ?? nameOf(task), options, shield, handlers, decides, key, input }),
-      })
-      if (state.cancel) apply({ type: 'cancel', run: child, ...state.cancel })
+      return { type: 'call', run: complete({ ...run, name: options.name ?? nameOf(task), options, key, input }) }
     } catch (error) {
       // A full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
-      const { name, message } = error as Error
-      const code = error instanceof CowaitError ? error.code : 'ENGINE'
-      const refused = { code, name, message: `${child} was not started: ${message}`, path: [{ id: child, task: nameOf(task) }] }
-      const options = call.options
-      const run = {
-        ...identity,
-        id: child,
-        task,
-        name: options.name ?? nameOf(task),
-        options,
-        shield,
-        handlers,
-        decides,
-        key: '',
-        input: StoredValue.of(encode({})),
+      const { options } = call
+      const input = StoredValue.of(encode({}))
+      return {
+        type: 'call',
+        run: complete({ ...run, name: options.name ?? nameOf(task), options, key: '', input }),
+        refused: refusal(child, task, error as Error),
       }
-      apply({ type: 'call', run: complete(run), refused })
-    } finally {
-      this.#arriving.delete(child)
     }
   }
 
@@ -123,7 +161,7 @@ export class Calls {
     const parentKey = identity.parent === null ? '' : (this.#context.runs.get(identity.parent)?.key ?? '')
     const parts = { parentKey, task, treeHash: await this.#context.treeHash().catch(() => ''), inputHash: await input.hash() }
     const first = callKey({ ...parts, occurrence: 0 })
-    const caller = identity.parent ?? identity.client
+    const caller = callerOf(identity)
     const counts = this.#occurrences.get(caller) ?? new Map<string, number>()
     this.#occurrences.set(caller, counts)
     const occurrence = counts.get(first) ?? 0
@@ -135,6 +173,9 @@ export class Calls {
   /** Nothing is left of the run. */
   forget(run: RunRecord): void {
     this.#occurrences.delete(run.id)
+    this.#refused.delete(run.id)
+    this.#waiting.get(run.id)?.()
+    this.#waiting.delete(run.id)
   }
 
   createdEvent(run: RunRecord): CreatedEvent {
@@ -155,4 +196,12 @@ export class Calls {
 
 function nameOf(task: NewRun['task']): string {
   return task.export && task.export !== 'default' ? task.export : (task.module.split('/').pop() ?? 'task')
+}
+
+function callerOf({ parent, client }: CallerIdentity): string {
+  return parent ?? client
+}
+
+function refusal(child: string, task: NewRun['task'], error: Error): ErrorSummary {
+  return { ...notStarted(child, error, 'ENGINE'), path: [{ id: child, task: nameOf(task) }] }
 }

@@ -61,7 +61,7 @@ export class Client implements Owner {
     this.#channel.send({ type: 'status', run: this.id, child: run.id, status: run.status, attempt: run.attempt })
   }
 
-  settled(run: RunRecord, settlement: Settlement): void {
+  settled(run: Pick<RunRecord, 'id' | 'attempt'>, settlement: Settlement): void {
     deliver(this.#bodies, this.id, run, settlement)
   }
 

@@ -6,7 +6,7 @@ import type { StoredValue } from './spool.ts'
 import type { RunRecord, Settlement } from './tree-messages.ts'
 
 /** Sends a child's end to its caller, then lets go of its value. */
-export function deliver(bodies: Bodies<Up, Down>, caller: string, run: RunRecord, settlement: Settlement): void {
+export function deliver(bodies: Bodies<Up, Down>, caller: string, run: Pick<RunRecord, 'id' | 'attempt'>, settlement: Settlement): void {
   const { status } = settlement
   const message = {
     type: 'settled',

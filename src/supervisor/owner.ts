@@ -7,7 +7,7 @@ import type { RunRecord, Settlement } from './tree-messages.ts'
 export interface Owner {
   status(run: RunRecord): void
   /** Takes over the settlement's value and releases it when it is delivered. */
-  settled(run: RunRecord, settlement: Settlement): void
+  settled(run: Pick<RunRecord, 'id' | 'attempt'>, settlement: Settlement): void
   /** What the run says over its line. Releases the value when it is delivered. */
   line(run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void
   /** Asks whether there is another attempt. The value stays with the run. */

@@ -19,6 +19,7 @@ import type { LineFrame } from '../protocol/messages.ts'
 import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { bounded } from './bounded.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import { Calls } from './calls.ts'
 import { CallerFrames } from './caller-frames.ts'
 import { Client, type StreamOptions } from './client.ts'
@@ -128,6 +129,7 @@ export class Supervisor {
       },
       describe: (task) => options.describe?.(task) ?? Promise.resolve({}),
       apply: (message) => this.#apply(message),
+      refuse: (caller, id, error) => this.#ownerOf(caller)?.settled({ id, attempt: 0 }, { status: 'failed', error }),
     })
     const { runs } = this.#tree
     const watches = new Watches(runs)
@@ -353,8 +355,8 @@ export class Supervisor {
     return (this.#program ??= this.#options.tree())
   }
 
-  #ownerOf(run: RunRecord): Owner | undefined {
-    return run.parent === null ? this.#owners.get(run.client) : this.#attempts.get(run.parent)
+  #ownerOf({ parent, client }: CallerIdentity): Owner | undefined {
+    return parent === null ? this.#owners.get(client) : this.#attempts.get(parent)
   }
 
   #deliver(end: LineEnd, run: RunRecord, frame: LineFrame, value: StoredValue | undefined): void {

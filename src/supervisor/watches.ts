@@ -1,6 +1,6 @@
 /** Who watches which run: a caller hears of its own children, and of what is below them if it asks for that. */
 import type { RunEvent } from '../core/events.ts'
-import type { CallerIdentity } from './calls.ts'
+import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { RunRecord } from './tree-messages.ts'
 
 const keptLines = 200
@@ -27,6 +27,8 @@ type LogEvent = Extract<RunEvent, { type: 'log' }>
 export class Watches {
   readonly #runs: ReadonlyMap<string, RunRecord>
   readonly #byRun = new Map<string, Watcher[]>()
+  /** Who watches a run that there is not yet; an earlier one may still have its id. */
+  readonly #expected = new Map<string, Watcher[]>()
   /** The latest lines, for who asks late. */
   readonly #lines = new Map<string, Lines>()
   /** The same of runs that have ended, the oldest first. */
@@ -41,34 +43,40 @@ export class Watches {
    * Of a run that there is not, and that is not `expected` either, there will be nothing to tell.
    */
   add(watcher: Watcher, expected: boolean): void {
-    const { identity, child } = watcher
+    const { child } = watcher
+    if (expected) return put(this.#expected, watcher)
     const ended = this.#ended.get(child)
     if (ended) {
-      if (isCallerOf(watcher, ended.run)) for (const event of ended.events) watcher.tell(event)
+      if (isSameCaller(watcher.identity, ended.run)) for (const event of ended.events) watcher.tell(event)
       return
     }
     const run = this.#runs.get(child)
-    if (!run && !expected) return
-    const others = (this.#byRun.get(child) ?? []).filter(
-      (each) => each.identity.parent !== identity.parent || each.identity.client !== identity.client,
-    )
-    this.#byRun.set(child, [...others, watcher])
-    if (!run || !isCallerOf(watcher, run)) return
+    if (!run) return
+    put(this.#byRun, watcher)
+    if (!isSameCaller(watcher.identity, run)) return
     for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
   }
 
   /** How many runs are watched. */
   get size(): number {
-    return this.#byRun.size
+    return this.#byRun.size + this.#expected.size
   }
 
   receive(event: RunEvent): void {
     if (event.type === 'log') this.#keep(event)
+    if (event.type === 'created') this.#begin(event.run)
     if (this.#byRun.size > 0) this.#tell(event)
     if (event.type === 'settled') this.#end(event.run)
     if (event.type !== 'removed') return
     this.#lines.delete(event.run)
     this.#byRun.delete(event.run)
+  }
+
+  #begin(run: string): void {
+    this.#ended.delete(run)
+    const expected = this.#expected.get(run)
+    if (expected) this.#byRun.set(run, expected)
+    this.#expected.delete(run)
   }
 
   #end(run: string): void {
@@ -84,7 +92,7 @@ export class Watches {
     for (let id: string | null | undefined = event.run; id; id = this.#runs.get(id)?.parent) {
       const run = this.#runs.get(id)
       for (const watcher of this.#byRun.get(id) ?? [])
-        if ((id === event.run || watcher.tree) && run && isCallerOf(watcher, run)) watcher.tell(event)
+        if ((id === event.run || watcher.tree) && run && isSameCaller(watcher.identity, run)) watcher.tell(event)
     }
   }
 
@@ -100,6 +108,8 @@ export class Watches {
   }
 }
 
-function isCallerOf({ identity }: Watcher, run: RunRecord): boolean {
-  return run.parent === identity.parent && run.client === identity.client
+function put(watchers: Map<string, Watcher[]>, watcher: Watcher): void {
+  const { identity, child } = watcher
+  const others = (watchers.get(child) ?? []).filter((each) => !isSameCaller(each.identity, identity))
+  watchers.set(child, [...others, watcher])
 }

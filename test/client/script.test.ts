@@ -22,6 +22,7 @@ export const talks = task({
 export const numbers = task(async function* ({ to }) {
   for (let n = 1; n <= to; n++) yield n
 })
+export const double = task(async ({ n }) => n * 2)
 export const fails = task(async (_, { attempt }) => {
   throw new RangeError('attempt ' + attempt)
 })
@@ -29,7 +30,7 @@ export const fails = task(async (_, { attempt }) => {
 
 const script = `
 import { limit } from 'cowait'
-import { fails, numbers, talks } from './tasks.mjs'
+import { double, fails, numbers, talks } from './tasks.mjs'
 const heard = {}
 const run = talks({}, { handlers: { twice: (n) => n * 2 } })
 run.on('progress', ({ total }) => (heard.progress = total))
@@ -50,6 +51,10 @@ heard.asked = []
 const when = (error, attempt) => heard.asked.push(error.cause.message) && attempt < 2
 heard.failed = await fails({}, { retry: { attempts: 5, delay: 1, when } }).catch((error) => error.message)
 heard.limited = await limit('one', { concurrency: 1 }).run(() => 'in')
+const job = { id: 'job' }
+heard.same = [await double({ n: 1 }, job), await double({ n: 2 }, job)]
+const both = await Promise.all([double({ n: 3 }, job), double({ n: 4 }, job).catch((error) => error.code)])
+heard.same.push(...both)
 console.log(JSON.stringify(heard))
 `
 
@@ -72,6 +77,7 @@ test('a script hears and says what a task hears and says, and ends when it has',
       late: ['one', 'two'],
       asked: ['attempt 1', 'attempt 2'],
       limited: 'in',
+      same: [2, 4, 6, 'USAGE'],
     })
     expect(items).toEqual(Array.from({ length: 300 }, (_, index) => index + 1))
     expect(failed).toContain('attempt 2')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ITEM_WINDOW, MAX_OPEN_CALLS } from '../../src/core/line.ts'
+import type { RunEvent } from '../../src/core/events.ts'
 import { encode } from '../../src/core/values/encode.ts'
 import { CallerFrames } from '../../src/supervisor/caller-frames.ts'
 import type { Calls } from '../../src/supervisor/calls.ts'
@@ -238,7 +239,7 @@ describe('a value that cannot be kept', () => {
 describe('a caller', () => {
   const frames = (): CallerFrames =>
     new CallerFrames({
-      calls: { isArriving: () => false } as unknown as Calls,
+      calls: { isArriving: () => false, isRefused: () => false } as unknown as Calls,
       route,
       watches: new Watches(runs),
       runs,
@@ -267,6 +268,8 @@ describe('a caller', () => {
     watch({ client: 'client', parent: 'parent' }, true)
     runs.set('late', record('late', 'parent'))
     runs.set('below', record('below', 'late'))
+    watches.receive({ type: 'created', run: 'late', seq: 0, at: 0 } as RunEvent)
+    heard.length = 0
     for (const run of ['late', 'below', 'child']) watches.receive({ type: 'notice', text: 'x', run, seq: 0, at: 0 })
     expect(heard).toEqual(['parent late', 'parent below'])
   })

@@ -35,8 +35,9 @@ test('a run whose call is still on its way can be watched', () => {
   const { told, begin, watch, tell } = watched()
   watch('a', true)
   begin('a')
+  tell('a', { type: 'created' })
   tell('a', line)
-  expect(told).toEqual(['log'])
+  expect(told).toEqual(['created', 'log'])
 })
 
 test('watches of runs that never were, or that ended in silence, are not kept', () => {
@@ -60,5 +61,21 @@ test('who asks late gets the latest lines of a run that has ended, and nobody bu
   expect(told).toEqual([])
   watch('a')
   expect(told).toEqual(['log'])
+  expect(watches.size).toBe(0)
+})
+
+test('a watch of a call whose id an earlier run still has tells nothing of that', () => {
+  const { watches, told, begin, watch, tell, forget } = watched()
+  begin('a')
+  tell('a', line)
+  tell('a', { type: 'settled', status: 'done', attempt: 1 })
+  watch('a', true)
+  tell('a', { type: 'removed' })
+  forget('a')
+  expect(told).toEqual([])
+  begin('a')
+  tell('a', { type: 'created' })
+  tell('a', { type: 'settled', status: 'done', attempt: 1 })
+  expect(told).toEqual(['created', 'settled'])
   expect(watches.size).toBe(0)
 })
