@@ -128,7 +128,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
       const runId = givenId ?? createRunId(name)
       const settled = host.expect(runId, onItems)
       void calls.start(
-        { client: hostId, parent: null },
+        { client: hostId, parent: null, callerAttempt: 0 },
         { child: runId, task, options: { ...runOptions, name: runOptions.name ?? name } },
         StoredValue.of(input),
       )

@@ -84,7 +84,7 @@ export class Attempt implements Owner {
   #isAnswering = false
   #isKept = false
   #isOutOfReach = false
-  /** What is still printed by then is nobody's any more. */
+  /** What is still printed or said by then is nobody's any more. */
   #isGone = false
 
   constructor(run: RunRecord, context: AttemptContext) {
@@ -244,6 +244,7 @@ export class Attempt implements Owner {
   }
 
   #receive(message: Up, value: IncomingValue | undefined): void {
+    if (this.#isGone) return
     if ('run' in message && message.run !== this.#run.id)
       throw new ProtocolError(`The worker of run ${this.#run.id} spoke of run ${message.run}.`)
     if ((message.type === 'hello') === this.#isGreeted)

@@ -49,6 +49,12 @@ export class CallerFrames {
     }
   }
 
+  /** The caller hears of nothing any more: what is still on its way from it is dropped. */
+  ended(identity: CallerIdentity): void {
+    this.#context.calls.drop(identity)
+    this.#context.watches.drop(identity)
+  }
+
   #childOf(identity: CallerIdentity, child: string): RunRecord | undefined {
     const { calls, runs } = this.#context
     // An earlier run may still have the id.

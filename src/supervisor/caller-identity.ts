@@ -2,9 +2,11 @@
 export interface CallerIdentity {
   readonly client: string
   readonly parent: string | null
+  /** Which attempt of the parent it is; 0 for a client. */
+  readonly callerAttempt: number
 }
 
 /** Whether both name one caller; a run names the one that called it. */
-export function isSameCaller(one: CallerIdentity, other: CallerIdentity): boolean {
+export function isSameCaller(one: Omit<CallerIdentity, 'callerAttempt'>, other: Omit<CallerIdentity, 'callerAttempt'>): boolean {
   return one.parent === other.parent && one.client === other.client
 }

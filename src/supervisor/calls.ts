@@ -23,7 +23,7 @@ export interface CallsContext {
   describe(task: NewRun['task']): Promise<RunOptions>
   apply(message: TreeMessage): void
   /** Tells a caller that there will be no run of its call. */
-  refuse(identity: CallerIdentity, child: string, error: ErrorSummary): void
+  refuse(identity: CallerIdentity, child: string, settlement: Settlement): void
 }
 
 /** A caller's oldest keys are forgotten beyond this many: a server calls for ever. */
@@ -39,6 +39,8 @@ type Call = Omit<CallMessage, 'type' | 'run' | 'input'>
 interface Arrival {
   readonly identity: CallerIdentity
   cancel?: { reason: CancelReason; kill: boolean }
+  /** There will be no run of it. */
+  isDropped: boolean
 }
 
 export class Calls {
@@ -50,6 +52,8 @@ export class Calls {
   readonly #occurrences = new Map<string, Map<string, number>>()
   /** By caller: the ids of its calls that were refused because another's run has them. */
   readonly #refused = new Map<string, Set<string>>()
+  /** Why no root begins any more. */
+  #closed: CancelReason | undefined
 
   constructor(context: CallsContext) {
     this.#context = context
@@ -74,6 +78,28 @@ export class Calls {
     if (run && (!identity || isSameCaller(identity, run))) this.#context.apply({ type: 'cancel', run: child, reason, kill })
   }
 
+  /** The caller has ended: what is still arriving from it becomes no run, and nobody is left to hear so. */
+  drop(caller: CallerIdentity): void {
+    for (const [child, arrival] of this.#arriving) if (isSameCaller(arrival.identity, caller)) this.#drop(child, arrival)
+    if (caller.parent !== null) return
+    this.#occurrences.delete(caller.client)
+    this.#refused.delete(caller.client)
+  }
+
+  cancelArriving(caller: CallerIdentity, reason: CancelReason): void {
+    for (const arrival of this.#arriving.values()) if (isSameCaller(arrival.identity, caller)) arrival.cancel ??= { reason, kill: false }
+  }
+
+  /** From now on no root begins, and those that are still arriving are over. */
+  close(reason: CancelReason): void {
+    this.#closed = reason
+    for (const [child, arrival] of this.#arriving) {
+      if (arrival.identity.parent !== null) continue
+      this.#drop(child, arrival)
+      this.#tellClosed(arrival.identity, child)
+    }
+  }
+
   /** A call of the caller's has begun to arrive; there will be a run of it. */
   isArriving(identity: CallerIdentity, child: string): boolean {
     const arrival = this.#arriving.get(child)
@@ -95,18 +121,21 @@ export class Calls {
     const { child } = call
     const { runs, apply } = this.#context
     const holder = this.#holderOf(child)
-    if (holder) {
-      this.#refuse(identity, call, holder)
+    const isClosed = this.#closed && identity.parent === null
+    if (holder || isClosed) {
+      if (holder) this.#refuse(identity, call, holder)
+      else this.#tellClosed(identity, child)
       return void arriving.then(
         (input) => input.release(),
         () => undefined,
       )
     }
-    const arrival: Arrival = { identity }
+    const arrival: Arrival = { identity, isDropped: false }
     this.#arriving.set(child, arrival)
     this.#refused.get(callerOf(identity))?.delete(child)
-    const message = await this.#messageOf(identity, call, arriving, decides)
-    if (runs.has(child)) await new Promise<void>((resolve) => this.#waiting.set(child, resolve))
+    const message = await this.#messageOf(arrival, call, arriving, decides)
+    if (runs.has(child) && !arrival.isDropped) await new Promise<void>((resolve) => this.#waiting.set(child, resolve))
+    if (arrival.isDropped) return void message.run.input.release()
     this.#arriving.delete(child)
     apply(message)
     if (arrival.cancel) apply({ type: 'cancel', run: child, ...arrival.cancel })
@@ -127,23 +156,35 @@ export class Calls {
     const refused = this.#refused.get(caller) ?? new Set<string>()
     this.#refused.set(caller, refused.add(child))
     if (refused.size > rememberedRefusals) refused.delete(refused.values().next().value as string)
-    this.#context.refuse(identity, child, refusal(child, task, idInUse(child)))
+    this.#context.refuse(identity, child, { status: 'failed', error: refusal(child, task, idInUse(child)) })
+  }
+
+  #tellClosed(identity: CallerIdentity, child: string): void {
+    const message = `${child} was cancelled: ${this.#closed?.message}`
+    this.#context.refuse(identity, child, { status: 'cancelled', error: { code: 'TASK_CANCELLED', name: 'TaskCancelledError', message } })
+  }
+
+  #drop(child: string, arrival: Arrival): void {
+    arrival.isDropped = true
+    this.#arriving.delete(child)
+    this.#waiting.get(child)?.()
+    this.#waiting.delete(child)
   }
 
   /** Never rejects. */
   async #messageOf(
-    identity: CallerIdentity,
+    arrival: Arrival,
     call: Call,
     arriving: Promise<StoredValue>,
     decides: boolean,
   ): Promise<Extract<TreeMessage, { type: 'call' }>> {
     const { child, task, shield = false, handlers = [] } = call
     const { complete, describe } = this.#context
-    const run = { ...identity, id: child, task, shield, handlers, decides }
+    const run = { ...arrival.identity, id: child, task, shield, handlers, decides }
     try {
       const input = await arriving
       const options = call.external ? mergeRunOptions(await describe(task), call.options) : call.options
-      const key = await this.#keyOf(identity, task, input)
+      const key = await this.#keyOf(arrival, task, input)
       return { type: 'call', run: complete({ ...run, name: options.name ?? nameOf(task), options, key, input }) }
     } catch (error) {
       // A full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
@@ -157,10 +198,12 @@ export class Calls {
     }
   }
 
-  async #keyOf(identity: CallerIdentity, task: NewRun['task'], input: StoredValue): Promise<string> {
+  async #keyOf(arrival: Arrival, task: NewRun['task'], input: StoredValue): Promise<string> {
+    const { identity } = arrival
     const parentKey = identity.parent === null ? '' : (this.#context.runs.get(identity.parent)?.key ?? '')
     const parts = { parentKey, task, treeHash: await this.#context.treeHash().catch(() => ''), inputHash: await input.hash() }
     const first = callKey({ ...parts, occurrence: 0 })
+    if (arrival.isDropped) return first
     const caller = callerOf(identity)
     const counts = this.#occurrences.get(caller) ?? new Map<string, number>()
     this.#occurrences.set(caller, counts)

@@ -9,6 +9,7 @@ import { Channel, type ChannelOptions } from '../protocol/channel.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type RunListing, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
+import type { CallerIdentity } from './caller-identity.ts'
 import type { Calls } from './calls.ts'
 import type { CallerFrames } from './caller-frames.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
@@ -37,6 +38,7 @@ export class Client implements Owner {
   readonly id: string = `client-${randomBytes(6).toString('hex')}`
   /** Resolves when the client has left, with what its runs are told. */
   readonly ended: Promise<CancelReason>
+  readonly #identity: CallerIdentity = { client: this.id, parent: null, callerAttempt: 0 }
   readonly #context: ClientContext
   readonly #channel: Channel<Up | Both, Down | Both>
   readonly #bodies: Bodies<Up, Down>
@@ -93,13 +95,14 @@ export class Client implements Owner {
       case 'items':
       case 'want':
       case 'leave':
-        return this.#context.frames.accept({ client: this.id, parent: null }, this, message, value)
+        return this.#context.frames.accept(this.#identity, this, message, value)
       case 'cancel':
         return this.#context.calls.cancel(message.child, message.reason, message.kill ?? false)
       case 'acquire':
       case 'release':
         return this.#context.limits.receive({ holder: this.id, client: this.id, send: (answer) => this.#channel.send(answer) }, message)
       case 'end':
+        this.#context.calls.cancelArriving(this.#identity, message.reason)
         return this.#context.apply({ type: 'client-ended', client: this.id, reason: message.reason })
       case 'follow':
         this.#followed = message.run === undefined ? () => true : (run) => this.#isBelow(run, message.run as string)

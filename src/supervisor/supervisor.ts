@@ -129,7 +129,7 @@ export class Supervisor {
       },
       describe: (task) => options.describe?.(task) ?? Promise.resolve({}),
       apply: (message) => this.#apply(message),
-      refuse: (caller, id, error) => this.#ownerOf(caller)?.settled({ id, attempt: 0 }, { status: 'failed', error }),
+      refuse: (caller, id, settlement) => this.#ownerOf(caller)?.settled({ id, attempt: 0 }, settlement),
     })
     const { runs } = this.#tree
     const watches = new Watches(runs)
@@ -168,6 +168,7 @@ export class Supervisor {
     const client = new Client(stream, context, options)
     this.#owners.set(client.id, client)
     void client.ended.then((reason) => {
+      this.#frames.ended({ client: client.id, parent: null, callerAttempt: 0 })
       this.#apply({ type: 'client-ended', client: client.id, reason })
       this.#owners.delete(client.id)
       this.#limits.end(client.id)
@@ -193,7 +194,8 @@ export class Supervisor {
 
   /** Cancels what lives, waits until nothing is left, lets go of the engines. Answers the runs of workers that an engine still knows. */
   async close(reason: CancelReason): Promise<Remains> {
-    for (const client of this.#owners.keys()) this.#apply({ type: 'client-ended', client, reason })
+    this.#calls.close(reason)
+    this.#apply({ type: 'close', reason })
     while (this.#tree.runs.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
     await Promise.all(this.#driving)
     this.#closing.abort()
@@ -308,20 +310,18 @@ export class Supervisor {
       },
       running: (run) => this.#apply({ type: 'running', run: run.id }),
       ended: (run, outcome) => {
-        this.#limits.end(run.id)
-        this.#route.ended(run)
+        this.#endCaller(run)
         this.#apply({ type: 'attempt-ended', run: run.id, outcome })
       },
       gone: (run) => {
         this.#attempts.delete(run.id)
-        this.#limits.end(run.id)
-        this.#route.ended(run)
+        this.#endCaller(run)
         this.#apply({ type: 'worker-gone', run: run.id })
       },
       notRemoved: (run) => void this.#notRemoved.set(run.id, engine),
       asCaller: (run, message, value) => {
         const owner = this.#attempts.get(run.id)
-        if (owner) this.#frames.accept({ parent: run.id, client: run.client }, owner, message, value)
+        if (owner) this.#frames.accept(identityOf(run), owner, message, value)
       },
       asRun: (run, frame, value) => this.#route.pass('run', run, frame, value),
       routed: (run) => this.#route.idle(run),
@@ -355,7 +355,14 @@ export class Supervisor {
     return (this.#program ??= this.#options.tree())
   }
 
-  #ownerOf({ parent, client }: CallerIdentity): Owner | undefined {
+  /** An attempt hears of nothing that it has called or asked for any more. */
+  #endCaller(run: RunRecord): void {
+    this.#frames.ended(identityOf(run))
+    this.#limits.end(run.id)
+    this.#route.ended(run)
+  }
+
+  #ownerOf({ parent, client }: Pick<CallerIdentity, 'parent' | 'client'>): Owner | undefined {
     return parent === null ? this.#owners.get(client) : this.#attempts.get(parent)
   }
 
@@ -388,4 +395,8 @@ export class Supervisor {
     this.#timers.get(name)?.()
     this.#timers.delete(name)
   }
+}
+
+function identityOf({ id, client, attempt }: RunRecord): CallerIdentity {
+  return { parent: id, client, callerAttempt: attempt }
 }

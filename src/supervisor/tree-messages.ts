@@ -12,6 +12,8 @@ export interface NewRun {
   readonly parent: string | null
   /** The client whose root run it is or descends from. */
   readonly client: string
+  /** Which attempt of its parent has called it; 0 for a root. */
+  readonly callerAttempt: number
   readonly task: TaskRef
   readonly name: string
   readonly engine: string
@@ -78,6 +80,8 @@ export type TreeMessage =
   /** A run waits for a place under a named limit, or does not any more. */
   | { readonly type: 'waits'; readonly run: string; readonly isWaiting: boolean }
   | { readonly type: 'client-ended'; readonly client: string; readonly reason: CancelReason }
+  /** The supervisor is to end: no root begins any more. */
+  | { readonly type: 'close'; readonly reason: CancelReason }
   | { readonly type: 'timer'; readonly run: string; readonly timer: TimerName }
 
 type WithoutBase<E> = E extends RunEvent ? Omit<E, 'run' | 'seq' | 'at'> : never

@@ -8,6 +8,7 @@
  * T5  A run with unfinished children does not count against the width of the queue; neither does one that waits for a named limit.
  * T6  A time-out of a run is a deadline for everything below it that is not shielded; no attempt starts that could only begin after it.
  * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
+ * T8  A call whose caller is gone, or has begun another attempt, is dropped; once the tree is closed, no root begins.
  */
 import type { CancelReason } from '../core/caller.ts'
 import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
@@ -15,6 +16,7 @@ import type { ErrorSummary, Status } from '../core/events.ts'
 import { callersDeadline, inheritedReason, noTimeError, startTimeoutReason, timeoutReason } from './deadline.ts'
 import { cancelledError, timedOutError } from './endings.ts'
 import { exceededError } from './exceeded.ts'
+import { isOrphan, refusal } from './may-call.ts'
 import { Queue } from './queue.ts'
 import { retryDelayMs } from './retry.ts'
 import type { AttemptOutcome, Effect, NewRun, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
@@ -29,6 +31,8 @@ export class RunTree {
   /** Runs that have a worker and are not settled. */
   readonly #alive = new Set<RunRecord>()
   #created = 0
+  /** Why no root begins any more. */
+  #closed: CancelReason | undefined
   #effects: Effect[] = []
   #now = 0
 
@@ -50,9 +54,10 @@ export class RunTree {
 
   #step(message: TreeMessage): void {
     if (message.type === 'call') return this.#create(message.run, message.refused)
-    if (message.type === 'client-ended') {
+    if (message.type === 'close') this.#closed = message.reason
+    if (message.type === 'client-ended' || message.type === 'close') {
       for (const run of this.runs.values())
-        if (run.client === message.client && run.parent === null) this.#cancel(run, message.reason, Infinity)
+        if (run.parent === null && (message.type === 'close' || run.client === message.client)) this.#cancel(run, message.reason, Infinity)
       return
     }
     const run = this.runs.get(message.run)
@@ -94,6 +99,7 @@ export class RunTree {
       worker: 'none',
       waits: false,
     }
+    if (isOrphan(call, parent)) return void this.#effects.push({ type: 'release', run, value: run.input })
     this.runs.set(run.id, run)
     if (parent) {
       parent.children.add(run.id)
@@ -105,9 +111,9 @@ export class RunTree {
       run.outcome = { type: 'lost', error: refused, retryable: false }
       return this.#settle(run)
     }
-    const refusal = parent && this.#refusal(parent, call.shield)
-    if (refusal) {
-      run.cancel = { reason: refusal, graceMs: 0, deadline: this.#now, killed: false }
+    const reason = parent ? refusal(parent, call.shield) : this.#closed
+    if (reason) {
+      run.cancel = { reason, graceMs: 0, deadline: this.#now, killed: false }
       return this.#settle(run)
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
@@ -119,13 +125,6 @@ export class RunTree {
   #enqueue(run: RunRecord): void {
     if (run.options.startTimeoutMs !== undefined) this.#setTimer(run, 'start', run.options.startTimeoutMs)
     this.#queue.add(run)
-  }
-
-  /** Why a parent may not call any more: it has ended, or is being cancelled and the call is not shielded. */
-  #refusal(parent: RunRecord, shield: boolean): CancelReason | undefined {
-    if (parent.outcome || parent.phase === 'settled') return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} has ended` }
-    if (parent.cancel && !shield) return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} is cancelled` }
-    return undefined
   }
 
   #admit(): void {

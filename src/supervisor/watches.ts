@@ -57,6 +57,12 @@ export class Watches {
     for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
   }
 
+  /** A caller has ended: those of its calls that have not begun never will. */
+  drop(caller: CallerIdentity): void {
+    for (const [child, watchers] of this.#expected)
+      if (watchers.some(({ identity }) => isSameCaller(identity, caller))) this.#expected.delete(child)
+  }
+
   /** How many runs are watched. */
   get size(): number {
     return this.#byRun.size + this.#expected.size

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ITEM_WINDOW, MAX_OPEN_CALLS } from '../../src/core/line.ts'
 import type { RunEvent } from '../../src/core/events.ts'
 import { encode } from '../../src/core/values/encode.ts'
+import type { CallerIdentity } from '../../src/supervisor/caller-identity.ts'
 import { CallerFrames } from '../../src/supervisor/caller-frames.ts'
 import type { Calls } from '../../src/supervisor/calls.ts'
 import type { Owner } from '../../src/supervisor/owner.ts'
@@ -39,6 +40,7 @@ function record(id: string, parent: string | null, more: Partial<RunRecord> = {}
     id,
     parent,
     client: 'client',
+    callerAttempt: parent === null ? 0 : 1,
     task: { module: 'm', export: 't' },
     name: id,
     engine: 'process',
@@ -246,7 +248,7 @@ describe('a caller', () => {
       apply: () => undefined,
     })
   const owner = { tell: () => undefined } as unknown as Owner
-  const stranger = { client: 'client', parent: 'other' }
+  const stranger = { client: 'client', parent: 'other', callerAttempt: 1 }
 
   test.each<LineFrame | { type: 'watch' } | { type: 'retry'; attempt: 1; again: true }>([
     { ...rpc(1), child: 'child' },
@@ -256,16 +258,16 @@ describe('a caller', () => {
   ])('speaks of its own runs only: $type', (frame) => {
     const message = { run: 'other', child: 'child', ...frame } as Parameters<CallerFrames['accept']>[2]
     expect(() => frames().accept(stranger, owner, message, undefined)).toThrow('other spoke of run child, which it has not called.')
-    expect(() => frames().accept({ client: 'client', parent: 'parent' }, owner, message, undefined)).not.toThrow()
+    expect(() => frames().accept({ client: 'client', parent: 'parent', callerAttempt: 1 }, owner, message, undefined)).not.toThrow()
   })
 
   test('hears of its own runs only, also when it asked before they began', () => {
     const watches = new Watches(runs)
     const heard: string[] = []
-    const watch = (identity: { client: string; parent: string | null }, tree: boolean): void =>
+    const watch = (identity: CallerIdentity, tree: boolean): void =>
       watches.add({ identity, child: 'late', tree, tell: (event) => heard.push(`${identity.parent} ${event.run}`) }, true)
     watch(stranger, true)
-    watch({ client: 'client', parent: 'parent' }, true)
+    watch({ client: 'client', parent: 'parent', callerAttempt: 1 }, true)
     runs.set('late', record('late', 'parent'))
     runs.set('below', record('below', 'late'))
     watches.receive({ type: 'created', run: 'late', seq: 0, at: 0 } as RunEvent)

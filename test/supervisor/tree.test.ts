@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Ceilings } from '../../src/core/ceilings.ts'
 import { deadlineOf } from '../../src/supervisor/deadline.ts'
 import { RunTree } from '../../src/supervisor/tree.ts'
@@ -18,12 +18,12 @@ function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partia
   const tree = new RunTree(width, () => 1, ceilings)
   let now = 0
   const settlements = new Map<string, Settlement>()
-  const apply = (message: TreeMessage): string[] =>
+  const apply = (message: TreeMessage, say = word): string[] =>
     tree
       .apply(message, now)
       .map((effect) => {
         if (effect.type === 'settle') settlements.set(effect.run.id, effect.settlement)
-        return word(effect)
+        return say(effect)
       })
       .filter((text) => text !== '')
   return {
@@ -33,25 +33,29 @@ function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partia
       return settlement && 'error' in settlement ? settlement.error : undefined
     },
     advance: (ms: number) => (now += ms),
-    call: (id: string, parent: string | null = null, more: Partial<NewRun> = {}) =>
-      apply({
-        type: 'call',
-        run: {
-          id,
-          parent,
-          client: 'c',
-          task: { module: 'm', export: id },
-          name: id,
-          engine: 'memory',
-          options: {},
-          shield: false,
-          handlers: [],
-          decides: false,
-          key: id,
-          input: value,
-          ...more,
+    call: (id: string, parent: string | null = null, more: Partial<NewRun> = {}, say = word) =>
+      apply(
+        {
+          type: 'call',
+          run: {
+            id,
+            parent,
+            client: 'c',
+            callerAttempt: parent === null ? 0 : (tree.runs.get(parent)?.attempt ?? 1),
+            task: { module: 'm', export: id },
+            name: id,
+            engine: 'memory',
+            options: {},
+            shield: false,
+            handlers: [],
+            decides: false,
+            key: id,
+            input: value,
+            ...more,
+          },
         },
-      }),
+        say,
+      ),
     running: (run: string) => apply({ type: 'running', run }),
     ended: (run: string, outcome: AttemptOutcome = done) => apply({ type: 'attempt-ended', run, outcome }),
     gone: (run: string) => apply({ type: 'worker-gone', run }),
@@ -350,6 +354,54 @@ test('a client that leaves takes its root runs with it', () => {
   running('a')
   const effects = tree.apply({ type: 'client-ended', client: 'c', reason: { code: 'TASK_CANCELLED', message: 'left' } }, 0)
   expect(effects.map(word)).toContain('cancel-worker a')
+})
+
+describe('a call whose caller hears of nothing any more is dropped, and its input let go:', () => {
+  test('its caller is gone', () => {
+    const { tree, call, running, ended, gone } = drive()
+    call('a')
+    running('a')
+    ended('a')
+    gone('a')
+    const released = call('late', 'a', {}, (effect) => `${effect.type} ${effect.run.id}`)
+    expect(released).toEqual(['release late'])
+    expect(tree.runs.size).toBe(0)
+  })
+
+  test('the worker of its caller is gone, whatever still has to end below that', () => {
+    const { tree, call, running, cancel, gone } = drive()
+    call('a')
+    running('a')
+    call('shielded', 'a', { shield: true })
+    cancel('a')
+    gone('a')
+    expect(call('late', 'a', { shield: true })).toEqual([])
+    expect([...tree.runs.keys()]).toEqual(['a', 'shielded'])
+  })
+
+  test('an earlier attempt of its caller has made it', () => {
+    const { tree, call, running, ended, gone, timer } = drive()
+    call('a', null, { options: { retry } })
+    running('a')
+    ended('a', thrown())
+    gone('a')
+    expect(call('pausing', 'a', { callerAttempt: 1 })).toEqual([])
+    timer('a', 'retry')
+    expect(call('late', 'a', { callerAttempt: 1 })).toEqual([])
+    expect(call('child', 'a', { callerAttempt: 2 })).toEqual(['start child'])
+    expect([...tree.runs.keys()]).toEqual(['a', 'child'])
+  })
+})
+
+test('once the tree is closed, no root begins; what a root still has to do in a shield does', () => {
+  const { tree, call, running, errorOf } = drive()
+  call('a')
+  running('a')
+  const effects = tree.apply({ type: 'close', reason: { code: 'TASK_CANCELLED', message: 'over' } }, 0)
+  expect(effects.map(word)).toContain('cancel-worker a')
+  expect(call('late')).toEqual(['settle late cancelled', 'removed late'])
+  expect(errorOf('late')?.message).toBe('late was cancelled: over')
+  expect(call('tidies', 'a', { shield: true })).toContain('start tidies')
 })
 
 test('a run that waits for a named limit takes no place', () => {

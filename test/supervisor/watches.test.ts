@@ -13,7 +13,10 @@ function watched() {
     told,
     begin: (id: string) => runs.set(id, { id, parent: null, client: 'c' } as RunRecord),
     watch: (child: string, expected = false, client = 'c') =>
-      watches.add({ identity: { client, parent: null }, child, tree: false, tell: (event) => told.push(event.type) }, expected),
+      watches.add(
+        { identity: { client, parent: null, callerAttempt: 0 }, child, tree: false, tell: (event) => told.push(event.type) },
+        expected,
+      ),
     tell: (run: string, event: object) => watches.receive({ run, seq: seq++, at: 0, ...event } as RunEvent),
     forget: (id: string) => runs.delete(id),
   }
@@ -77,5 +80,12 @@ test('a watch of a call whose id an earlier run still has tells nothing of that'
   tell('a', { type: 'created' })
   tell('a', { type: 'settled', status: 'done', attempt: 1 })
   expect(told).toEqual(['created', 'settled'])
+  expect(watches.size).toBe(0)
+})
+
+test('a watch of a call that never becomes a run ends with its caller', () => {
+  const { watches, watch } = watched()
+  watch('a', true)
+  watches.drop({ client: 'c', parent: null, callerAttempt: 0 })
   expect(watches.size).toBe(0)
 })

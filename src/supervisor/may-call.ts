@@ -1,0 +1,16 @@
+/** Whether a run may still have children. */
+import type { CancelReason } from '../core/caller.ts'
+import type { NewRun, RunRecord } from './tree-messages.ts'
+
+/** Nobody is there any more to hear of the call: its caller is gone, or has begun another attempt. */
+export function isOrphan(call: NewRun, parent: RunRecord | undefined): boolean {
+  if (call.parent === null) return false
+  return parent?.worker !== 'live' || parent.attempt !== call.callerAttempt
+}
+
+/** Why a parent that hears of it may not call any more: it has ended, or is being cancelled and the call is not shielded. */
+export function refusal(parent: RunRecord, shield: boolean): CancelReason | undefined {
+  if (parent.outcome || parent.phase === 'settled') return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} has ended` }
+  if (parent.cancel && !shield) return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} is cancelled` }
+  return undefined
+}
