@@ -72,8 +72,9 @@ export class Calls {
 
   /** `identity` is left out by who may cancel any run: a client. */
   cancel(child: string, reason: CancelReason, kill: boolean, identity?: CallerIdentity): void {
-    const arriving = this.#arriving.get(child)
-    if (arriving) arriving.cancel = { reason, kill }
+    const arrival = this.#arriving.get(child)
+    if (arrival && (!identity || isSameCaller(identity, arrival.identity)))
+      arrival.cancel = { reason, kill: kill || (arrival.cancel?.kill ?? false) }
     const run = this.#context.runs.get(child)
     if (run && (!identity || isSameCaller(identity, run))) this.#context.apply({ type: 'cancel', run: child, reason, kill })
   }

@@ -74,3 +74,32 @@ test('a supervisor that closes waits for no call that has not arrived, and takes
   await turns()
   expect(rig.created()).toEqual([])
 })
+
+test('a call that has not arrived is cancelled by its caller, and by no other run', async () => {
+  const description = held({})
+  const caller = task(async () => await called({}, aid))
+  const stranger = task(async () => {
+    const run = called({}, aid)
+    await run.cancel()
+    return String(await run.settled().then((settled) => !settled.ok && settled.error))
+  })
+  const describe = ({ export: name }: { export: string }): Promise<object> =>
+    name === 'child' ? description.answer() : Promise.resolve({})
+  await using rig = openRig({ caller, stranger, child }, { describe })
+  const run = rig.script(() => external<typeof child>('tests:caller')())
+  await description.asked
+  expect(await rig.script(() => external<typeof child>('tests:stranger')())).toContain('child was not started')
+  description.release()
+  expect(await run).toBe('came')
+})
+
+test('a cancel that overtakes its call holds', async () => {
+  await using rig = rigWith(child)
+  const run = rig.script(() => called())
+  await rig.description.asked
+  const gone = run.cancel('enough')
+  await turns()
+  rig.description.release()
+  await gone
+  await expect(run).rejects.toMatchObject({ code: 'TASK_CANCELLED', message: expect.stringContaining('enough') })
+})
