@@ -15,6 +15,7 @@ import type { Both, Down, Up } from '../protocol/messages.ts'
 import { createContext } from './create-context.ts'
 import { describeFailure } from './describe-failure.ts'
 import type { Output } from './output.ts'
+import { OutsideErrors } from './outside-errors.ts'
 import { ParentLine } from './parent-line.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
@@ -39,17 +40,15 @@ export class Execution {
   readonly line: ParentLine
   readonly #options: ExecutionOptions
   #markFinished!: () => void
-  #failFromOutside!: (error: unknown) => void
-  readonly #failedOutside: Promise<never>
+  readonly #outside: OutsideErrors
   #definition: TaskDefinition | undefined
   #body: TaskBody | undefined
 
   constructor(options: ExecutionOptions) {
     this.#options = options
     this.finished = new Promise((resolve) => (this.#markFinished = resolve))
-    this.#failedOutside = new Promise((_, reject) => (this.#failFromOutside = reject))
-    this.#failedOutside.catch(() => undefined)
     const { message, caller, channel, bodies, output } = options
+    this.#outside = new OutsideErrors(output)
     const { run, handlers = [] } = message
     this.line = new ParentLine({ run, bodies, handlers, within: (body) => runInScope(this.scope, body) })
     const context = createContext(message, output, {
@@ -67,18 +66,20 @@ export class Execution {
     this.scope.cancel(new ErrorClass({ taskId: run, task: name, message: reason.message }))
   }
 
-  /** What the function's own promise cannot tell: an exception in a callback, a rejection that nobody handles. It fails the run. */
+  /** What the function's own promise cannot tell: an exception in a callback, a rejection that nobody handles. It fails the run, or is printed. */
   failFromOutside(error: unknown): void {
-    this.#failFromOutside(error)
+    this.#outside.add(error)
   }
 
   async run(): Promise<void> {
     const { message, bodies, output } = this.#options
     try {
       const value = await this.#outcome()
+      this.#outside.succeed()
       output.flush(message.flush)
       await bodies.sendValue({ type: 'done', run: message.run, value })
     } catch (error) {
+      this.#outside.fail(error)
       await this.#fail(error).catch(() => undefined)
     } finally {
       this.#markFinished()
@@ -88,9 +89,8 @@ export class Execution {
   async #outcome(): Promise<Encoded> {
     const { message, load } = this.#options
     const sent = decode(await this.#options.input)
-    const definition = (this.#definition = await runInScope(new Scope({ caller: this.#options.caller, loading: true }), () =>
-      load(message.task, message.code, message),
-    ))
+    const loading = runInScope(new Scope({ caller: this.#options.caller, loading: true }), () => load(message.task, message.code, message))
+    const definition = (this.#definition = await this.#outside.race(loading))
     const output = await this.#within(definition, async (body) => {
       const input = await this.#prepare(definition, body, sent)
       const returned = body.run(input, this.scope.context!)
@@ -107,11 +107,12 @@ export class Execution {
     let opened: TaskBody | undefined
     try {
       const running = runInScope(this.scope, async () => await work((opened = this.#body = definition.open())))
-      const output = await Promise.race([running, this.#failedOutside])
-      const unseen = await this.#closeScope()
+      const output = await this.#outside.race(running)
+      const unseen = await this.#outside.race(this.#closeScope())
       if (unseen) throw unseen
-      result = { ok: true, value: await this.#checkOutput(definition, output) }
+      result = { ok: true, value: await this.#outside.race(this.#checkOutput(definition, output)) }
     } catch (error) {
+      this.#outside.fail(error)
       result = { ok: false, error: this.line.explain(error) }
       this.scope.cancel(error)
       await this.#closeScope()
@@ -156,10 +157,19 @@ export class Execution {
     const context = this.scope.context!
     const outcome = result.ok ? { ok: true as const, value: decode(result.value) } : { ok: false as const, error: result.error as Error }
     const scope = new Scope({ caller, context })
+    const running = runInScope(scope, async () => {
+      try {
+        await body.after?.(outcome, context)
+      } finally {
+        await scope.close('wait')
+      }
+    })
     try {
-      await runInScope(scope, async () => await body.after?.(outcome, context))
-    } finally {
-      await scope.close('wait')
+      await (result.ok ? this.#outside.race(running) : running)
+    } catch (error) {
+      scope.cancel(error)
+      await scope.close('cancel')
+      throw error
     }
   }
 

@@ -9,6 +9,7 @@ import type { Execution } from './execute.ts'
 import { loadTaskBy, type ImportModule } from './load.ts'
 import { manifestOf } from './module-files.ts'
 import { capturePrints, DescriptorOutput } from './output.ts'
+import { printUncaught } from './outside-errors.ts'
 import { serve } from './serve.ts'
 
 /** Makes this process a worker and serves one run. Resolves when it may leave. */
@@ -20,7 +21,7 @@ export async function serveProcess(importModule: ImportModule): Promise<'accepte
   process.on('SIGINT', () => undefined)
   Object.defineProperty(globalThis, Symbol.for('cowait.worker'), { value: true })
   let execution: Execution | undefined
-  const failRun = (error: unknown): void => execution?.failFromOutside(error)
+  const failRun = (error: unknown): void => (execution ? execution.failFromOutside(error) : printUncaught(output, error))
   process.on('uncaughtException', failRun)
   process.on('unhandledRejection', failRun)
 
