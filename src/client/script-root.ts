@@ -126,8 +126,14 @@ class ThreadCaller implements Caller {
   }
 
   #start(near: string | undefined): Promise<SupervisorThread> {
-    this.#thread ??= import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
-    return this.#thread
+    if (this.#thread) return this.#thread
+    const starting = import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
+    this.#thread = starting
+    // The next call has another try.
+    starting.catch(() => {
+      if (this.#thread === starting) this.#thread = undefined
+    })
+    return starting
   }
 
   #tell(tell: (caller: Caller) => void): void {

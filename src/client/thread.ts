@@ -3,8 +3,9 @@
  * It compiles the project, keeps the engine's rights and leaves when the script's side of the channel ends.
  */
 import { workerData, type MessagePort } from 'node:worker_threads'
+import { remembered } from '../core/remembered.ts'
 import { chooseTarget } from '../project/choose-target.ts'
-import { compileProject, type CompiledTree } from '../project/compile-project.ts'
+import { compileProject } from '../project/compile-project.ts'
 import { definitionOptions } from '../project/definition-options.ts'
 import { findProject } from '../project/project.ts'
 import { openSupervisor } from './local.ts'
@@ -20,8 +21,7 @@ export interface ThreadData {
 const { port, start, engine: wanted } = workerData as ThreadData
 const project = await findProject(start)
 const { engine = 'process', defaults, settings, concurrency, limits } = chooseTarget(project, undefined)
-let compiled: Promise<CompiledTree> | undefined
-const tree = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
+const tree = remembered(() => compileProject(project))
 const supervisor = await openSupervisor({
   tree,
   describe: async (task) => await definitionOptions(await tree(), task),

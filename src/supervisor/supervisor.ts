@@ -10,19 +10,19 @@ import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
 import { realClock, type Clock } from '../core/clock.ts'
 import type { Engine } from '../core/engine.ts'
-import { UsageError } from '../core/errors.ts'
 import type { RunEvent, TaskRef } from '../core/events.ts'
+import { remembered } from '../core/remembered.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
 import type { RunOptions } from '../core/options.ts'
-import type { Tree, TreeRef } from '../core/tree.ts'
+import type { Tree } from '../core/tree.ts'
 import type { LineFrame } from '../protocol/messages.ts'
 import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
-import { bounded } from './bounded.ts'
 import type { CallerIdentity } from './caller-identity.ts'
 import { Calls } from './calls.ts'
 import { CallerFrames } from './caller-frames.ts'
 import { Client, type StreamOptions } from './client.ts'
+import { Engines, type OpenEngine, type Remains } from './engines.ts'
 import { EventLog } from './event-log.ts'
 import { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
@@ -39,9 +39,9 @@ export interface SupervisorOptions {
   readonly id: string
   /** The engine of runs that name none. */
   readonly engine: string
-  /** Called once for each engine that is used. */
+  /** Called once for each engine that is used; again after it has failed. */
   readonly openEngine: (name: string, signal: AbortSignal) => Promise<Engine>
-  /** The user's program; called once, at the first start. */
+  /** The user's program; called once, at the first start, and again after it has failed. */
   readonly tree: () => Promise<Tree>
   /** A private folder (owner only) for spooled values; exists. Without one all values wait in memory. */
   readonly directory?: string
@@ -58,24 +58,6 @@ export interface SupervisorOptions {
   readonly clock?: Clock
   /** Gives 0 to 1, for the jitter of retries. */
   readonly random?: () => number
-}
-
-/** For an engine to tell what is left, and to be let go. */
-const answerMs = 5_000
-/** For what dead supervisors left, once the work is done. */
-const sweepMs = 20_000
-
-interface OpenEngine {
-  readonly engine: Engine
-  code?: Promise<TreeRef>
-}
-
-/** The runs of the workers that an engine still knows after the end. */
-export interface Remains {
-  /** They could not be made gone. */
-  readonly left: readonly string[]
-  /** They were kept on purpose. */
-  readonly kept: readonly string[]
 }
 
 export class Supervisor {
@@ -96,19 +78,21 @@ export class Supervisor {
   readonly #driving = new Set<Promise<void>>()
   /** How to stop each. */
   readonly #timers = new Map<string, () => void>()
-  /** What dead supervisors left is removed beside the work; that it failed is no reason to fail. */
-  readonly #sweeping: Promise<number>[] = []
-  /** The runs of workers that their engine could not make gone. */
-  readonly #notRemoved = new Map<string, Engine>()
-  readonly #closing = new AbortController()
-  readonly #engines = new Map<string, Promise<OpenEngine>>()
-  #program: Promise<Tree> | undefined
+  readonly #engines: Engines
+  readonly #program: () => Promise<Tree>
   #whenIdle: (() => void)[] = []
 
   constructor(options: SupervisorOptions) {
     this.id = options.id
     this.#options = options
     this.#clock = options.clock ?? realClock
+    this.#program = remembered(options.tree)
+    this.#engines = new Engines({
+      owner: options.id,
+      open: options.openEngine,
+      program: this.#program,
+      keepFailed: options.keepFailed ?? false,
+    })
     this.#tree = new RunTree(options.width, options.random ?? Math.random, options.limits)
     const { clock } = options
     this.#limits = new Limits({
@@ -120,7 +104,7 @@ export class Supervisor {
     this.#calls = new Calls({
       spool: this.#spool,
       runs: this.#tree.runs,
-      treeHash: async () => (await this.#load()).hash,
+      treeHash: async () => (await this.#program()).hash,
       complete: ({ options: given, ...call }) => {
         const parent = call.parent === null ? undefined : this.#tree.runs.get(call.parent)
         const base = parent ? inherited(parent.options) : {}
@@ -184,7 +168,7 @@ export class Supervisor {
 
   /** Opens the engine of runs that name none, which otherwise the first of them does. What is wrong with it, that one hears. */
   prepare(): void {
-    this.#open(this.#options.engine).catch(() => {})
+    this.#engines.prepare(this.#options.engine)
   }
 
   /** How many runs there are of which anything is left. */
@@ -198,33 +182,9 @@ export class Supervisor {
     this.#apply({ type: 'close', reason })
     while (this.#tree.runs.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
     await Promise.all(this.#driving)
-    this.#closing.abort()
-    const engines = await Promise.all(
-      [...this.#engines.values()].map((open) =>
-        open.then(
-          ({ engine }) => engine,
-          () => undefined,
-        ),
-      ),
-    )
-    await bounded(Promise.all(this.#sweeping), sweepMs)
-    const left: string[] = []
-    const kept: string[] = []
-    for (const engine of engines) {
-      if (!engine) continue
-      for (const worker of await this.#remains(engine)) (worker.kept ? kept : left).push(worker.name)
-      await bounded(engine.close(), answerMs).catch(() => false)
-    }
+    const remains = await this.#engines.close()
     await this.#spool.close()
-    return { left, kept }
-  }
-
-  /** The workers that an engine still knows; of one that answers no more, those that it could not remove. */
-  async #remains(engine: Engine): Promise<readonly { readonly name: string; readonly kept?: boolean }[]> {
-    const listed = engine.list({ owner: this.id })
-    const hasAnswered = await bounded(listed, answerMs).catch(() => false)
-    if (hasAnswered) return await listed
-    return [...this.#notRemoved].flatMap(([name, where]) => (where === engine ? [{ name }] : []))
+    return remains
   }
 
   #apply(message: TreeMessage): void {
@@ -281,7 +241,7 @@ export class Supervisor {
     const opening = new AbortController()
     this.#opening.set(run.id, opening)
     try {
-      open = await abortable(this.#open(run.engine), opening.signal)
+      open = await abortable(this.#engines.get(run.engine), opening.signal)
     } catch (error) {
       if (!opening.signal.aborted)
         this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', ...startError(run, error), retryable: false } })
@@ -295,14 +255,13 @@ export class Supervisor {
     await attempt.drive()
   }
 
-  #attemptContext(open: OpenEngine): AttemptContext {
-    const { engine } = open
+  #attemptContext({ engine, code }: OpenEngine): AttemptContext {
     return {
       engine,
       spool: this.#spool,
       leaseMs: engine.capabilities.lease ? 30_000 : 0,
       keepFailed: this.#options.keepFailed ?? false,
-      code: (signal) => abortable(this.#provide(open), signal),
+      code: (signal) => abortable(code(), signal),
       spec: (run, code) => workerSpec(run, code, this.id),
       emit: (run, event) => {
         if (event.type === 'starting') run.startPhase = event.phase
@@ -318,7 +277,7 @@ export class Supervisor {
         this.#endCaller(run)
         this.#apply({ type: 'worker-gone', run: run.id })
       },
-      notRemoved: (run) => void this.#notRemoved.set(run.id, engine),
+      notRemoved: (run) => this.#engines.notRemoved(run.id, engine),
       asCaller: (run, message, value) => {
         const owner = this.#attempts.get(run.id)
         if (owner) this.#frames.accept(identityOf(run), owner, message, value)
@@ -327,32 +286,6 @@ export class Supervisor {
       routed: (run) => this.#route.idle(run),
       limit: (run, message, send) => this.#limits.receive({ holder: run.id, client: run.client, send }, message),
     }
-  }
-
-  /** Once for an engine, whichever run needs it first: the cancelling of that one must not fail the others. */
-  #provide(open: OpenEngine): Promise<TreeRef> {
-    if (open.code) return open.code
-    const providing = this.#load().then((tree) => open.engine.provide(tree, this.#closing.signal))
-    open.code = providing
-    providing.catch(() => delete open.code)
-    return providing
-  }
-
-  #open(name: string): Promise<OpenEngine> {
-    const known = this.#engines.get(name)
-    if (known) return known
-    const opening = this.#options.openEngine(name, this.#closing.signal).then((engine) => {
-      if (this.#options.keepFailed && !engine.keep)
-        throw new UsageError(`Engine ${name} has nothing to keep of a failed worker. Use an engine with containers: --engine docker.`)
-      this.#sweeping.push(engine.sweep().catch(() => 0))
-      return { engine }
-    })
-    this.#engines.set(name, opening)
-    return opening
-  }
-
-  #load(): Promise<Tree> {
-    return (this.#program ??= this.#options.tree())
   }
 
   /** An attempt hears of nothing that it has called or asked for any more. */

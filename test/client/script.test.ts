@@ -85,3 +85,28 @@ test('a script hears and says what a task hears and says, and ends when it has',
     await rm(project, { recursive: true, force: true })
   }
 }, 120_000)
+
+const mending = `
+import { renameSync } from 'node:fs'
+import { double } from './tasks.mjs'
+const first = await double({ n: 1 }).catch((error) => error.code)
+renameSync('cowait.config.json', 'broken.json')
+console.log(JSON.stringify([first, await double({ n: 1 })]))
+`
+
+test('a script whose supervisor could not start has another try with its next call', async () => {
+  const project = await mkdtemp(join(tmpdir(), 'cowait-script-'))
+  try {
+    await mkdir(join(project, 'node_modules'))
+    await symlink(join(import.meta.dirname, '../..'), join(project, 'node_modules/cowait'))
+    await writeFile(join(project, 'package.json'), '{}')
+    await writeFile(join(project, 'cowait.config.json'), '{')
+    await writeFile(join(project, 'tasks.mjs'), tasks)
+    await writeFile(join(project, 'script.mjs'), mending)
+    const env = { ...process.env, COWAIT_ENGINE: 'process' }
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd: project, env, timeout: 90_000 })
+    expect(JSON.parse(stdout)).toEqual(['ENGINE', 2])
+  } finally {
+    await rm(project, { recursive: true, force: true })
+  }
+}, 120_000)
