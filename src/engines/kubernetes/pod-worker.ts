@@ -68,10 +68,8 @@ export class PodWorker {
     session.send(down.setup, Buffer.from(JSON.stringify(setup)))
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; at += deliveryBytes) {
-        let hasRoom = true
-        const part = piece.subarray(at, at + deliveryBytes)
-        await new Promise<void>((resolve) => (hasRoom = session.send(down.archive, part, resolve)))
-        if (!hasRoom) await this.#room()
+        await new Promise<void>((resolve) => session.send(down.archive, piece.subarray(at, at + deliveryBytes), resolve))
+        if (!session.hasRoom) await this.#room()
         if (this.#hasExited) return
       }
     }

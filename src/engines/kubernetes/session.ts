@@ -77,6 +77,11 @@ export class Session {
     return this.#sentBytes - this.#confirmedBytes
   }
 
+  /** More may be sent; if not, `onRoom` is called when it may. */
+  get hasRoom(): boolean {
+    return this.keptBytes < keptBound
+  }
+
   /** Goes on over this connection. `isFirst`: the other end has received nothing yet, and knows it. */
   attach(carrier: Carrier, isFirst: boolean): void {
     this.detach()
@@ -115,7 +120,7 @@ export class Session {
     this.#kept.push({ bytes, end: this.#sentBytes })
     if (this.#mayWrite && this.#carrier) this.#carrier.write(bytes, onWritten)
     else onWritten?.()
-    return this.keptBytes < keptBound
+    return this.hasRoom
   }
 
   /** Resolves when the other end has everything. */

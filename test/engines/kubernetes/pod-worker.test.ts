@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest'
 import type { Pod } from '../../../src/engines/kubernetes/api-types.ts'
-import { up, type PodExit } from '../../../src/engines/kubernetes/pod-frames.ts'
+import type { Link } from '../../../src/engines/kubernetes/link.ts'
+import { down, up, type PodExit } from '../../../src/engines/kubernetes/pod-frames.ts'
 import { PodWorker } from '../../../src/engines/kubernetes/pod-worker.ts'
+import { Session } from '../../../src/engines/kubernetes/session.ts'
 
 const evicted = {
   metadata: { name: 'slow-aaaa1111', deletionTimestamp: '2026-01-01T00:00:00Z' },
   status: { conditions: [{ type: 'DisruptionTarget', status: 'True', message: 'Eviction API: evicting' }] },
 } as unknown as Pod
 
+const facts = { id: 'w1', name: 'slow-aaaa1111', memoryLimit: undefined, keep: false }
+
 function told(exit: PodExit): PodWorker {
-  const facts = { id: 'w1', name: 'slow-aaaa1111', memoryLimit: undefined, keep: false }
   const pod = new PodWorker(facts, () => {
     throw new Error('nothing is sent')
   })
@@ -31,4 +34,37 @@ test('an end of its own waits for nobody', async () => {
   const pod = told({ code: 7, signal: null })
   pod.hear(evicted)
   expect(await pod.worker.exited).toEqual({ how: 'exited', code: 7 })
+})
+
+test('code of any size goes on when the pod has taken it before it was known to have left', async () => {
+  const sent = { bytes: 0, archive: 0 }
+  const quiet = { onFrame: () => undefined, onBroken: () => undefined, beatMs: 60_000, silenceMs: 60_000 }
+  const session = new Session({ ...quiet, onRoom: () => pod.hasRoom() })
+  const pod: PodWorker = new PodWorker(facts, () => ({ session }) as unknown as Link)
+  const received = (bytes: number): Buffer => {
+    const frame = Buffer.from([251, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0])
+    frame.writeUIntBE(bytes, 5, 6)
+    return frame
+  }
+  session.attach(
+    {
+      write: (bytes, onWritten) => {
+        if ((bytes[0] ?? 0) >= 250) return
+        sent.bytes += bytes.length
+        if (bytes[0] === down.archive) sent.archive += bytes.length - 5
+        setImmediate(() => {
+          if (!session.hasRoom) session.take(received(sent.bytes))
+          onWritten?.()
+        })
+      },
+      destroy: () => undefined,
+    },
+    true,
+  )
+  await pod.deliver(
+    { argv: ['node'], cwd: '/', orphanGraceMs: 0 },
+    Array.from({ length: 50 }, () => Buffer.alloc(64 << 10)),
+  )
+  expect(sent.archive).toBe(50 * (64 << 10))
+  session.detach()
 })
