@@ -16,6 +16,7 @@ import type { IncomingValue } from '../protocol/values.ts'
 import { bounded } from './bounded.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
 import { lostError } from './endings.ts'
+import { Handover } from './handover.ts'
 import { isWorthKeeping } from './keep-failed.ts'
 import { Printed } from './printed.ts'
 import type { LimitMessage } from './limits.ts'
@@ -24,8 +25,6 @@ import type { Spool, StoredValue } from './spool.ts'
 import { startError } from './start-error.ts'
 import type { AttemptOutcome, PlainEvent, RunRecord, Settlement } from './tree-messages.ts'
 
-/** From a worker's boot until its function starts; a module that never finishes loading ends here. */
-const bootMs = 60_000
 /** For a worker to leave once its answer is accepted. */
 const leaveMs = 2_000
 /** Between SIGTERM and SIGKILL of a worker that has used up its grace. */
@@ -78,9 +77,10 @@ export class Attempt implements Owner {
   #channel: Channel<Up | Both, Down | Both> | undefined
   #bodies: Bodies<Up, Down> | undefined
   #printed: Printed | undefined
-  #boot: NodeJS.Timeout | undefined
+  #handover: Handover | undefined
   #ping: NodeJS.Timeout | undefined
   #isGreeted = false
+  #isRunning = false
   #isAnswering = false
   #isKept = false
   #isOutOfReach = false
@@ -103,7 +103,7 @@ export class Attempt implements Owner {
 
   /** The run is cancelled: a function that has started hears of it, anything earlier just ends. */
   cancel(reason: CancelReason, graceMs: number): void {
-    if (this.#boot || !this.#channel) return this.kill()
+    if (!this.#isRunning || !this.#channel) return this.kill()
     this.#channel.send({ type: 'cancel', run: this.#run.id, reason, graceMs })
   }
 
@@ -182,7 +182,7 @@ export class Attempt implements Owner {
     if (!this.#outcome)
       await bounded(Promise.all([channel.closed, worker.exited]), first instanceof Error && !(first instanceof CutFrameError) ? 0 : restMs)
     if (this.#isAnswering) await bounded(this.#answer, restMs)
-    clearTimeout(this.#boot)
+    this.#handover?.end()
     clearInterval(this.#ping)
     if (this.#outcome) await bounded(this.#printed.flushed(this.#flushToken), restMs)
     if (this.#outcome && !(await this.#fault(channel))) await this.#letLeave(worker, channel, this.#outcome)
@@ -235,7 +235,7 @@ export class Attempt implements Owner {
     const channel = new Channel<Up | Both, Down | Both>(worker.channel, parseUp)
     this.#channel = channel
     this.#bodies = new Bodies(channel)
-    this.#boot = setTimeout(() => channel.fail(new Error(`it did not start its function within ${bootMs / 1_000} s`)), bootMs)
+    this.#handover = new Handover(this.#run.options.startTimeoutMs, (why) => channel.fail(why))
     this.#bodies.start((message, value) => this.#receive(message, value))
     const { leaseMs } = this.#context
     channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, worker: worker.id, leaseMs })
@@ -249,12 +249,12 @@ export class Attempt implements Owner {
       throw new ProtocolError(`The worker of run ${this.#run.id} spoke of run ${message.run}.`)
     if ((message.type === 'hello') === this.#isGreeted)
       throw new ProtocolError(this.#isGreeted ? 'The worker sent "hello" twice.' : `The worker sent "${message.type}" before "hello".`)
+    if (message.type !== 'pong') this.#handover?.heard()
     switch (message.type) {
       case 'hello':
         return this.#greet(message)
       case 'running':
-        clearTimeout(this.#boot)
-        this.#boot = undefined
+        this.#isRunning = true
         return this.#context.running(this.#run)
       case 'progress':
         return this.#emit({ ...message, type: 'progress' })
@@ -309,9 +309,9 @@ export class Attempt implements Owner {
       ...(handlers.length > 0 ? { handlers } : {}),
       ...(decides && options.retry?.ask ? { decides } : {}),
       ...(options.orphans ? { orphans: options.orphans } : {}),
-      input,
+      input: this.#handover!.watched(input),
     })
-    void sent.then((fault) => fault && this.#channel?.fail(fault))
+    void sent.then((fault) => (fault ? this.#channel?.fail(fault) : this.#handover?.end()))
   }
 
   async #takeAnswer(message: Extract<Up, { type: 'done' | 'fail' }>, incoming: IncomingValue | undefined): Promise<void> {
