@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { readFileSync, readdirSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { EngineError, UsageError } from '../../src/core/errors.ts'
 import type { StartPhase } from '../../src/core/engine.ts'
 import { createProcessEngine } from '../../src/engines/process/process-engine.ts'
+import { ProcessTable } from '../../src/engines/process/process-table.ts'
 import { Lab, hear, isRunning, printed, processesWith, until, workerFile } from '../fixtures/process/lab.ts'
 
 const SECOND = 1_000
@@ -36,6 +37,31 @@ describe.skipIf(process.platform !== 'linux')('a worker of the process engine', 
     expect(await worker.exited).toEqual(exit)
     expect(await hear(worker, /never/)).toBeUndefined()
     await printed(worker)
+  })
+
+  it('that could not be removed is removed by another try', async () => {
+    await using lab = new Lab()
+    const worker = await lab.start('idle')
+    using find = vi.spyOn(ProcessTable.prototype, 'find').mockRejectedValueOnce(new Error('nothing can be seen'))
+    await expect(lab.engine.remove(worker.id, 0)).rejects.toThrow('nothing can be seen')
+    expect(find).toHaveBeenCalledTimes(1)
+    await lab.engine.remove(worker.id, 0)
+    expect(find).toHaveBeenCalledTimes(2)
+    await lab.engine.remove(worker.id, 0)
+    expect(find).toHaveBeenCalledTimes(2)
+  })
+
+  it('that cannot be removed does not keep the rest of its engine', async () => {
+    await using lab = new Lab()
+    await Promise.all([lab.start('idle'), lab.start('idle')])
+    const rest = (): unknown[] => [
+      processesWith(lab.directory).length > 0,
+      readdirSync(lab.directory).some((name) => name.startsWith('out-')),
+    ]
+    expect(await until(() => rest().every(Boolean), 5 * SECOND)).toBe(true)
+    using _find = vi.spyOn(ProcessTable.prototype, 'find').mockRejectedValue(new Error('nothing can be seen'))
+    await expect(lab.engine.close()).rejects.toThrow('nothing can be seen')
+    expect(rest()).toEqual([false, false])
   })
 
   it('names its heap limit when it aborts, with the reason on its output', async () => {

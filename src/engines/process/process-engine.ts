@@ -176,8 +176,11 @@ class ProcessEngine implements Engine {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#starting.values())
-    await Promise.all([...this.#workers.values()].map((worker) => worker.remove(0)))
+    const removals = await Promise.allSettled([...this.#workers.values()].map((worker) => worker.remove(0)))
+    // Also when a worker does not go: it was killed, and nothing else of this engine may stay because of it.
     await Promise.all([this.#guard.stop(), this.#pipes.close()])
+    const stuck = removals.find((removal) => removal.status === 'rejected')
+    if (stuck) throw stuck.reason
   }
 
   async #start(spec: WorkerSpec, signal: AbortSignal): Promise<Worker> {
@@ -191,10 +194,8 @@ class ProcessEngine implements Engine {
       memoryKills: this.#memoryKills,
     })
     this.#workers.set(spec.id, worker)
-    void worker.gone.then(
-      () => this.#forget(spec.id),
-      () => {}, // It stays known: another `remove` tries again.
-    )
+    // One that does not go stays known: another `remove` tries again.
+    void worker.gone.then(() => this.#forget(spec.id))
     return worker
   }
 

@@ -27,12 +27,16 @@ export class WorkerProcess implements Worker {
   readonly channel: WorkerChannel
   readonly output: WorkerOutput
   readonly exited: Promise<Exit>
-  /** Settles when the process, its subprocesses and its streams are gone; rejects if the kernel does not let them go. */
+  /** Resolves when the process, its subprocesses and its streams are gone: never, if the kernel does not let them go. */
   readonly gone: Promise<void>
   readonly #pid: number
   readonly #options: WorkerProcessOptions
   readonly #since: Moment
   readonly #ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  #markGone!: () => void
+  #cleaning: Promise<void> | undefined
+  /** Afterwards its number may be given to somebody else. */
+  #groupIsGone = false
   #hasEnded = false
   #isAsked = false
   #isKilled = false
@@ -55,12 +59,16 @@ export class WorkerProcess implements Worker {
       })
     })
     this.exited = this.#ended.then(({ code, signal }) => this.#exit(code, signal))
-    this.gone = this.#ended.then(() => this.#cleanUp())
-    this.gone.catch(() => {})
+    this.gone = new Promise((settle) => (this.#markGone = settle))
+    // What is left then, the next `remove` tries to end again.
+    void this.#ended.then(() => this.#cleanUp()).catch(() => {})
     this.channel.once('finish', () => this.#leave()).once('close', () => this.#leave())
   }
 
-  /** SIGTERM, up to `graceMs`, SIGKILL; resolves when nothing is left. A second call with less grace shortens the first. */
+  /**
+   * SIGTERM, up to `graceMs`, SIGKILL; resolves when nothing is left. A second call with less grace shortens the first; one after a call
+   * that has failed tries again.
+   */
   async remove(graceMs: number): Promise<void> {
     if (!this.#hasEnded && graceMs > 0) {
       if (!this.#isAsked) {
@@ -76,17 +84,34 @@ export class WorkerProcess implements Worker {
       signalGroup(this.#pid, 'SIGKILL')
       if (!(await this.#endedWithin(KILL_WAIT_MS))) throw stuck([this.#pid])
     }
-    await this.gone
+    await this.#cleanUp()
   }
 
+  /** Once it has ended; at once if nothing was left the last time. */
   async #cleanUp(): Promise<void> {
+    const cleaning = (this.#cleaning ??= this.#endRest())
+    try {
+      await cleaning
+    } catch (error) {
+      if (this.#cleaning === cleaning) this.#cleaning = undefined
+      throw error
+    }
+  }
+
+  async #endRest(): Promise<void> {
     const { table, mark, guard } = this.#options
     try {
-      await Promise.all([killMarked(table, mark, this.#since), waitForGroup(table, this.#pid)])
+      await Promise.all([killMarked(table, mark, this.#since), this.#waitForGroup()])
       guard.forget(this.#pid)
     } finally {
       await Promise.all([this.channel.finish(), this.output.finish()])
     }
+    this.#markGone()
+  }
+
+  async #waitForGroup(): Promise<void> {
+    if (!this.#groupIsGone) await waitForGroup(this.#options.table, this.#pid)
+    this.#groupIsGone = true
   }
 
   /** The supervisor has nothing more to say. A worker that stays all the same is ended. */
