@@ -7,7 +7,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
-import { isMissing, isPassing, retryAfterMs } from './api-error.ts'
+import { ApiError, isMissing, retryAfterMs } from './api-error.ts'
 import type { Job, Metadata } from './api-types.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
@@ -75,7 +75,7 @@ export class Anchor {
     const { signal } = this.#stop
     while (!signal.aborted) {
       await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
-      for (;;) {
+      for (let waitMs = retryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
         if (signal.aborted) return
         try {
           const activeDeadlineSeconds = Math.ceil(elapsedMs() / 1000) + leaseSeconds
@@ -90,18 +90,25 @@ export class Anchor {
           break
         } catch (error) {
           if (signal.aborted) return
-          if (!isPassing(error)) {
-            // Gone, or another's: the next start makes one anew, and what this one owned goes.
+          if (isGone(error)) {
+            // The next start makes one anew, and what this one owned goes.
             this.#job = undefined
             return
           }
-          // The lease does not wait for long.
-          const waitMs = Math.max(retryMs, Math.min(retryAfterMs(error), longestRetryMs))
-          await pause(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
+          // A login that failed or a proxy's answer says nothing of the Job. The lease does not wait for long.
+          const nextMs = Math.max(waitMs, Math.min(retryAfterMs(error), longestRetryMs))
+          await pause(nextMs, undefined, { signal, ref: false }).catch(() => undefined)
         }
       }
     }
   }
+}
+
+/** In the API server's own words, which a proxy before it does not have: there is no such Job, or another of its name. */
+function isGone(error: unknown): boolean {
+  if (isMissing(error)) return (error as ApiError).reason === 'NotFound'
+  // The uid of an object cannot be changed: 422 from a PATCH, 409 from a precondition.
+  return error instanceof ApiError && (error.status === 409 || error.status === 422) && /\buid\b/i.test(error.message)
 }
 
 /** Milliseconds from now on. The host's clock may be set back, and the steady one stands still while the host sleeps: the larger counts. */

@@ -27,14 +27,15 @@ export function retryAfterMs(error: unknown): number {
   return error instanceof ApiError ? (error.retryAfterMs ?? 0) * (1 + Math.random() / 5) : 0
 }
 
+/** Of a network that is away for a moment, its names and a proxy before the server included. */
+const passingCodes = /^(ECONN|EPIPE|EPROTO$|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|ENETUNREACH|ENETDOWN|EHOSTUNREACH|EHOSTDOWN)/
+
 /** Worth another try: the server is busy or coming back, or the connection broke. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof ApiError) return error.status === 429 || error.status >= 500
+  if (error instanceof ApiError) return error.status === 408 || error.status === 429 || error.status >= 500
   const { code = '', name, message } = error as NodeJS.ErrnoException
   if (name === 'AbortError') return false
-  return (
-    /^(ECONN|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code) || /socket hang up|network socket disconnected/.test(message)
-  )
+  return passingCodes.test(code) || /socket hang up|network socket disconnected/.test(message)
 }
 
 /** The API server could not be asked, or would not. */

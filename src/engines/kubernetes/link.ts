@@ -73,7 +73,7 @@ export class Link {
   /** Where the pod is reached from now on. */
   #way: DirectWay | undefined
   #hasConnected = false
-  /** Why the pod's address did not answer, the last time. */
+  /** Why the last try failed. */
   #problem = ''
   #onListening: (listening: Listening) => void = () => {}
 
@@ -151,10 +151,8 @@ export class Link {
         return await this.#attempt(signal)
       } catch (error) {
         signal.throwIfAborted()
-        if (this.#way) {
-          this.#problem = (error as Error).message
-          continue
-        }
+        this.#problem = (error as Error).message
+        if (this.#way) continue
         if (error instanceof NobodyThere) {
           failingSince = Infinity
           continue
@@ -164,7 +162,8 @@ export class Link {
         failingSince = Math.min(failingSince, performance.now())
         // The last is the node's word: it has not heard of the pod yet, which takes a node with much to do a while.
         const isAwaited = error instanceof ApiError && (error.status === 400 || error.message.startsWith('pod not found'))
-        if (!mayPass || (!isAwaited && performance.now() - failingSince > failingMs)) throw error
+        // A pod that was there before is worth the whole time that it waits, whatever stands between.
+        if (!this.#hasConnected && (!mayPass || (!isAwaited && performance.now() - failingSince > failingMs))) throw error
         // Not for longer than a pod waits that was there before.
         await pause(Math.min(retryAfterMs(error), longestPauseMs), undefined, { signal })
       }
@@ -220,12 +219,13 @@ export class Link {
   async #reconnect(why: string): Promise<void> {
     if (this.#stop.signal.aborted || !this.#hasConnected) return
     this.#stream = undefined
+    this.#problem = ''
     const late = new Error(`It did not come back within ${reconnectMs / 1000} s.`)
     try {
       await withTimeLimit({ ms: reconnectMs, late, outer: this.#stop.signal }, (signal) => this.#connect(signal))
-    } catch (error) {
+    } catch {
       if (this.#stop.signal.aborted) return
-      const refused = error instanceof ApiError ? `: ${error.message}` : this.#problem && `: ${this.#problem}`
+      const refused = this.#problem && `: ${this.#problem}`
       // Whoever still waits for it is told.
       this.#stop.abort(new EngineError(`The connection to the pod broke: ${why}${refused}`))
       this.close()

@@ -1,50 +1,14 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
-import { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
+import type { ServerResponse } from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import type { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
 import { ApiError } from '../../../src/engines/kubernetes/api-error.ts'
 import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
 import { Warnings } from '../../../src/engines/kubernetes/warnings.ts'
-
-type Answer = (response: ServerResponse, request: IncomingMessage) => void
-
-const open: (() => void)[] = []
-afterEach(() => {
-  for (const close of open.splice(0)) close()
-})
-
-/** Something that speaks as an API server in trouble does: each request gets the next answer. */
-async function serve(...answers: Answer[]) {
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`)
-    const answer = answers.shift()
-    if (answer) answer(response, request)
-    else response.writeHead(200).flushHeaders()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const cluster = { name: 'c', server: new URL(`http://127.0.0.1:${port}/prefix`), insecure: false, namespace: 'n', user: {}, from: 'test' }
-  const client = new ApiClient(cluster, {})
-  open.push(() => {
-    client.close()
-    server.closeAllConnections()
-    server.close()
-  })
-  return { asked, client }
-}
-
-const json =
-  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
-  (response) =>
-    void response.writeHead(status, headers).end(JSON.stringify(body))
-
-const broken: Answer = (response) => void response.socket?.destroy()
+import { broken, json, serveApi, type Answer } from './serve-api.ts'
 
 test('a busy server is asked again when it says so, one that comes back as well', async () => {
-  const { client, asked } = await serve(
+  const { client, asked } = await serveApi(
     json(429, { message: 'slow down' }, { 'retry-after': '1' }),
     broken,
     json(503, { message: 'starting' }),
@@ -58,14 +22,14 @@ test('a busy server is asked again when it says so, one that comes back as well'
 
 test('what cannot pass is not asked again, and patience ends', async () => {
   const busy = Array.from({ length: 50 }, () => json(503, { message: 'starting' }))
-  const { client, asked } = await serve(json(403, { reason: 'Forbidden', message: 'no' }), ...busy)
+  const { client, asked } = await serveApi(json(403, { reason: 'Forbidden', message: 'no' }), ...busy)
   await expect(client.call('GET', '/api')).rejects.toMatchObject({ status: 403, reason: 'Forbidden', message: 'no' })
   expect(asked).toHaveLength(1)
   await expect(client.call('GET', '/api', { patienceMs: 500 })).rejects.toBeInstanceOf(ApiError)
 })
 
 test('a wait for a busy server can be given up', async () => {
-  const { client } = await serve(json(429, {}, { 'retry-after': '30' }))
+  const { client } = await serveApi(json(429, {}, { 'retry-after': '30' }))
   const stop = new AbortController()
   const asking = client.call('GET', '/api', { signal: stop.signal, patienceMs: 60_000 })
   setTimeout(() => stop.abort(new Error('enough')), 50)
@@ -84,12 +48,12 @@ function watchWith(client: ApiClient): { told: string[]; watch: PodWatch } {
     onPod: ({ metadata }) => told.push(`+${metadata.name}`),
     onDeleted: ({ metadata }) => told.push(`-${metadata.name}`),
   })
-  open.push(() => void watch.close())
+  onTestFinished(() => void watch.close())
   return { told, watch }
 }
 
 test('a watch goes on where it was broken off, in the middle of a line too', async () => {
-  const { client, asked } = await serve(
+  const { client, asked } = await serveApi(
     json(200, { metadata: { resourceVersion: '5' }, items: [pod('a', '4')] }),
     (response) => {
       response.write(event('ADDED', pod('b', '6')) + event('BOOKMARK', pod('', '9')) + '{"type":"ADD')
@@ -105,7 +69,7 @@ test('a watch goes on where it was broken off, in the middle of a line too', asy
 })
 
 test('a version that the server has forgotten: a new list tells what was missed', async () => {
-  const { client, asked } = await serve(
+  const { client, asked } = await serveApi(
     json(200, { metadata: { resourceVersion: '5' }, items: [pod('a', '4'), pod('b', '5')] }),
     (response) => void response.end(event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' })),
     json(200, { metadata: { resourceVersion: '90' }, items: [pod('b', '5'), pod('c', '80')] }),
@@ -119,13 +83,13 @@ test('a version that the server has forgotten: a new list tells what was missed'
 
 test('answers that go on for long hold up no call', async () => {
   const stays: Answer = (response) => response.writeHead(200).flushHeaders()
-  const { client } = await serve(...Array.from({ length: 200 }, () => stays), json(200, { fine: true }))
+  const { client } = await serveApi(...Array.from({ length: 200 }, () => stays), json(200, { fine: true }))
   await Promise.all(Array.from({ length: 200 }, () => client.stream('/watch', {})))
   expect(await client.call('GET', '/api')).toEqual({ fine: true })
 })
 
 test('an answer that stops in its middle is no answer', async () => {
-  const { client } = await serve(
+  const { client } = await serveApi(
     (response) => void response.writeHead(200, { 'content-length': '100' }).write('{'),
     json(200, { fine: true }),
   )
@@ -134,7 +98,7 @@ test('an answer that stops in its middle is no answer', async () => {
 
 test('what is urgent does not wait behind calls that are not answered', async () => {
   const silent: Answer = () => undefined
-  const { client, asked } = await serve(...Array.from({ length: 64 }, () => silent), json(200, { fine: true }))
+  const { client, asked } = await serveApi(...Array.from({ length: 64 }, () => silent), json(200, { fine: true }))
   const stop = new AbortController()
   const waiting = Array.from({ length: 100 }, () =>
     client.call('GET', '/slow', { signal: AbortSignal.any([stop.signal]) }).catch(() => 'given up'),
@@ -148,7 +112,7 @@ test('what is urgent does not wait behind calls that are not answered', async ()
 test('one watch tells the warnings of all that are waited for, and ends with them', async () => {
   const warned = (name: string, reason: string): string => event('ADDED', { reason, message: `of ${name}`, involvedObject: { name } })
   let watching: ServerResponse | undefined
-  const { client, asked } = await serve((response) => {
+  const { client, asked } = await serveApi((response) => {
     watching = response
     response.write(warned('0', 'FailedMount') + warned('other', 'BackOff'))
   })

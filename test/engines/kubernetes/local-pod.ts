@@ -20,8 +20,8 @@ import { runtimeDirectory } from './cluster.ts'
 const echo = `const fs=require('fs');console.log('printed '+process.env.PRINTED);
 fs.createReadStream(null,{fd:4}).pipe(fs.createWriteStream(null,{fd:3}))`
 
-/** A pod whose worker is `echo`, not yet linked; everything is gone afterwards. Its own address may be out of reach. */
-export async function startLocalPod({ isReachable = true, answerMs = 20_000 } = {}) {
+/** A pod whose worker is `echo`, not yet linked; everything is gone afterwards. Its own address may be out of reach, or not be asked for. */
+export async function startLocalPod({ isReachable = true, isDirect = true, answerMs = 20_000 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cowait-pod-'))
   const received = { channel: '', output: '', exit: '' }
   const lost: string[] = []
@@ -43,15 +43,17 @@ export async function startLocalPod({ isReachable = true, answerMs = 20_000 } = 
     pod: '/api/v1/namespaces/default/pods/one',
     program: readFileSync(join(runtimeDirectory, 'pod.js')),
     turns: new ConnectTurns(),
-    direct: {
-      port: 0,
-      answerMs,
-      connect: async (told, signal) => {
-        way = { ...told, addresses: ['127.0.0.1'] }
-        relay.target = isReachable ? told.port : 1
-        return await connectDirect({ ...way, port: relay.port }, signal)
-      },
-    },
+    direct: isDirect
+      ? {
+          port: 0,
+          answerMs,
+          connect: async (told, signal) => {
+            way = { ...told, addresses: ['127.0.0.1'] }
+            relay.target = isReachable ? told.port : 1
+            return await connectDirect({ ...way, port: relay.port }, signal)
+          },
+        }
+      : undefined,
     onFrame: (type, payload) => {
       if (type === up.channel) received.channel += payload.toString()
       if (type === up.output) received.output += payload.toString()
@@ -75,6 +77,7 @@ export async function startLocalPod({ isReachable = true, answerMs = 20_000 } = 
   portInPod = Number(log)
   return {
     link,
+    api,
     relay,
     received,
     lost,
@@ -109,7 +112,16 @@ export async function startLocalPod({ isReachable = true, answerMs = 20_000 } = 
 /** Speaks `v4.channel.k8s.io` for one port. */
 async function openApi(toPod: () => Socket) {
   const server = createHttpServer()
-  const sockets = new WebSocketServer({ server, handleProtocols: () => 'v4.channel.k8s.io' })
+  /** With which it refuses, for as long as that is set; how often it did. */
+  const refusal = { status: 0, count: 0 }
+  const sockets = new WebSocketServer({
+    server,
+    handleProtocols: () => 'v4.channel.k8s.io',
+    verifyClient: (_info, decide) => {
+      if (refusal.status > 0) refusal.count++
+      decide(refusal.status === 0, refusal.status, 'no')
+    },
+  })
   sockets.on('connection', (socket) => {
     const pod = toPod()
     for (const channel of [0, 1]) socket.send(Buffer.from([channel, 0, 0]))
@@ -121,6 +133,7 @@ async function openApi(toPod: () => Socket) {
   })
   return {
     port: await listening(server),
+    refusal,
     close: (): void => {
       for (const socket of sockets.clients) socket.terminate()
       server.close()
