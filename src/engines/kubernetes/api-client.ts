@@ -26,6 +26,17 @@ export interface CallOptions {
   readonly isUrgent?: boolean
 }
 
+export interface SocketOptions {
+  readonly query: string | URLSearchParams
+  readonly protocol: string
+  /** Gives up while it is not open. */
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Authenticated {
+  readonly credentials: Credentials
+}
+
 const defaultPatienceMs = 10_000
 const defaultSilenceMs = 15_000
 const firstRetryMs = 100
@@ -57,17 +68,12 @@ export class ApiClient {
   /** Throws an `ApiError` when the server refuses, or what the connection threw. What passes is tried again within the patience. */
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     const deadline = performance.now() + (options.patienceMs ?? defaultPatienceMs)
-    let renewed = false
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
-        const response = await this.#send(method, path, options)
+        const response = await this.#authenticated((credentials) => this.#send(method, path, { ...options, credentials }))
         return await readJson<T>(response)
       } catch (error) {
         options.signal?.throwIfAborted()
-        if (error instanceof ApiError && error.status === 401 && !renewed && this.#credentials.refuse()) {
-          renewed = true
-          continue
-        }
         const nextMs = Math.max(waitMs * (0.75 + Math.random() / 2), retryAfterMs(error))
         if (!isPassing(error) || performance.now() + nextMs > deadline) throw error
         await pause(nextMs, undefined, { signal: options.signal })
@@ -77,27 +83,17 @@ export class ApiClient {
 
   /** An answer that goes on, line by line: a watch. Not tried again. */
   async stream(path: string, options: CallOptions): Promise<IncomingMessage> {
-    const response = await this.#send('GET', path, { ...options, isUrgent: true })
+    const response = await this.#authenticated((credentials) => this.#send('GET', path, { ...options, isUrgent: true, credentials }))
     response.socket.setTimeout(0)
     return response
   }
 
-  /** A websocket to a subresource, not yet open. */
-  async socket(path: string, query: string | URLSearchParams, protocol: string): Promise<WebSocket> {
-    const [{ default: Socket }, credentials] = await Promise.all([import('ws'), this.#credentials.get()])
-    const url = this.#url(path)
-    url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:'
-    url.search = String(query)
-    return new Socket(url, [protocol], {
-      ...this.#tls(),
-      ...this.#identity(credentials),
-      headers: headersOf(credentials),
-      // It takes up the TLS session of an earlier one: a handshake in full costs 5 ms, and pods are tried more than once.
-      agent: this.#socketAgent,
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      handshakeTimeout: defaultSilenceMs,
-    })
+  /**
+   * Opens a websocket to a subresource. Answers what `prepare` makes of it, which has it before: what is said at once comes with the
+   * answer. Rejects with an `ApiError` when the server refuses.
+   */
+  async socket<T>(path: string, options: SocketOptions, prepare: (socket: WebSocket) => T): Promise<T> {
+    return await this.#authenticated((credentials) => this.#open(path, { ...options, credentials }, prepare))
   }
 
   /** What the server says when it refuses. */
@@ -123,19 +119,75 @@ export class ApiClient {
   }
 
   /** Certificates are read once: that takes longer than all else that a connection costs. */
-  #identity({ cert, key }: Credentials): { cert?: string; key?: string; secureContext?: SecureContext } {
+  #identity(credentials: Credentials): { cert?: string; key?: string; secureContext?: SecureContext } {
     if (this.cluster.server.protocol === 'http:') return {}
+    const { cert, key } = credentials
     const { ca } = this.cluster
     const own = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) }
     if (!this.#secure || this.#secure.cert !== cert || this.#secure.key !== key) {
-      this.#secure = { ...own, secureContext: createSecureContext({ ...own, ...(ca !== undefined && { ca }) }) }
+      try {
+        this.#secure = { ...own, secureContext: createSecureContext({ ...own, ...(ca !== undefined && { ca }) }) }
+      } catch (error) {
+        // Two files that are being replaced do not belong together for a moment.
+        this.#credentials.refuse(credentials)
+        throw error
+      }
     }
     return this.#secure
   }
 
-  async #send(method: string, path: string, asked: CallOptions): Promise<IncomingMessage> {
-    const { query = {}, body, contentType, signal, silenceMs = defaultSilenceMs, isUrgent = false } = asked
+  /** Once more with new credentials where those that there were are not taken. */
+  async #authenticated<T>(ask: (credentials: Credentials) => Promise<T>): Promise<T> {
     const credentials = await this.#credentials.get()
+    try {
+      return await ask(credentials)
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401) || !this.#credentials.refuse(credentials)) throw error
+      return await ask(await this.#credentials.get())
+    }
+  }
+
+  async #open<T>(
+    path: string,
+    { query, protocol, signal, credentials }: SocketOptions & Authenticated,
+    prepare: (socket: WebSocket) => T,
+  ): Promise<T> {
+    const { default: Socket } = await import('ws')
+    signal?.throwIfAborted()
+    const url = this.#url(path)
+    url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:'
+    url.search = String(query)
+    const socket = new Socket(url, [protocol], {
+      ...this.#tls(),
+      ...this.#identity(credentials),
+      headers: headersOf(credentials),
+      // It takes up the TLS session of an earlier one: a handshake in full costs 5 ms, and pods are tried more than once.
+      agent: this.#socketAgent,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      handshakeTimeout: defaultSilenceMs,
+    })
+    const prepared = prepare(socket)
+    const stop = (): void => socket.terminate()
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('open', resolve)
+        socket.on('error', reject)
+        socket.once('unexpected-response', (_request, response) => void this.refusal(response).then(reject).finally(stop))
+        socket.once('close', () => reject(Object.assign(new Error('the stream was closed before it opened'), { code: 'ECONNRESET' })))
+      })
+      return prepared
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async #send(method: string, path: string, asked: CallOptions & Authenticated): Promise<IncomingMessage> {
+    const { query = {}, body, contentType, signal, silenceMs = defaultSilenceMs, isUrgent = false, credentials } = asked
     signal?.throwIfAborted()
     const url = this.#url(path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))

@@ -1,4 +1,7 @@
-/** What is sent with each request so that the API server knows who asks: a token or a certificate, renewed when it runs out. */
+/**
+ * What is sent with each request so that the API server knows who asks: a token or a certificate. New ones are asked for in the
+ * background before they run out; nobody waits, and nobody is told of a failure, as long as the old ones serve.
+ */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { EngineError } from '../../core/errors.ts'
@@ -12,19 +15,25 @@ export interface Credentials {
 
 /** The cluster renews a pod's token when 80 % of an hour or more have gone. */
 const tokenFileMs = 60_000
-/** So long before they run out, new ones are asked for. */
+/** So long before they run out new ones are asked for, or halfway when they do not last as long. */
 const earlyMs = 60_000
+/** After a failure in the background. */
+const againMs = 5000
 const execBoundMs = 60_000
 
 interface Kept {
   readonly credentials: Credentials
+  /** From then on new ones are asked for. */
+  readonly renewAt: number
+  /** Until then they serve, unless the API server refuses them. */
   readonly until: number
 }
 
 export class CredentialSource {
   readonly #cluster: Cluster
   readonly #env: NodeJS.ProcessEnv
-  #kept: Promise<Kept> | undefined
+  #kept: Kept | undefined
+  #renewing: Promise<Kept> | undefined
 
   constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
     this.#cluster = cluster
@@ -33,45 +42,62 @@ export class CredentialSource {
 
   /** Throws an `EngineError` when there are none to be had. */
   async get(): Promise<Credentials> {
-    const asked = (this.#kept ??= this.#ask())
-    try {
-      const { credentials, until } = await asked
-      if (until > Date.now()) return credentials
-    } catch (error) {
-      if (this.#kept === asked) this.#kept = undefined
-      throw error
+    const kept = this.#kept
+    const now = Date.now()
+    if (!kept || now >= kept.until) return (await this.#renew()).credentials
+    if (now >= kept.renewAt) {
+      this.#renew().catch(() => {
+        if (this.#kept === kept) this.#kept = { ...kept, renewAt: Date.now() + againMs }
+      })
     }
-    // Whoever comes first asks for all.
-    if (this.#kept === asked) this.#kept = this.#ask()
-    return (await (this.#kept ?? this.#ask())).credentials
+    return kept.credentials
   }
 
-  /** The API server does not take them: the next caller gets new ones. Answers whether new ones can be had. */
-  refuse(): boolean {
-    const { exec, tokenFile } = this.#cluster.user
-    this.#kept = undefined
-    return exec !== undefined || tokenFile !== undefined
+  /** The API server does not take these: the next caller gets new ones. Answers whether new ones can be had. */
+  refuse(credentials: Credentials): boolean {
+    const { exec, tokenFile, certFile, keyFile } = this.#cluster.user
+    if (this.#kept?.credentials === credentials) this.#kept = undefined
+    return [exec, tokenFile, certFile, keyFile].some((source) => source !== undefined)
+  }
+
+  /** Whoever comes first asks for all. */
+  #renew(): Promise<Kept> {
+    return (this.#renewing ??= this.#ask()
+      .then((kept) => (this.#kept = kept))
+      .finally(() => (this.#renewing = undefined)))
   }
 
   async #ask(): Promise<Kept> {
     const { user } = this.#cluster
-    const { cert, key } = user
+    const [cert, key] = await Promise.all([
+      this.#read('client certificate', user.certFile, user.cert),
+      this.#read('client key', user.keyFile, user.key),
+    ])
     const certificate = { ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) }
     if (user.tokenFile !== undefined) {
-      const token = await readFile(user.tokenFile, 'utf8').catch((error: unknown) => {
-        throw new EngineError(`The token of ${this.#cluster.from} cannot be read: ${(error as Error).message}`, { cause: error })
-      })
-      return { credentials: { ...certificate, authorization: `Bearer ${token.trim()}` }, until: Date.now() + tokenFileMs }
+      const token = await this.#read('token', user.tokenFile, '')
+      const authorization = `Bearer ${token?.trim()}`
+      return { credentials: { ...certificate, authorization }, renewAt: Date.now() + tokenFileMs, until: Infinity }
     }
-    if (user.token !== undefined) return { credentials: { ...certificate, authorization: `Bearer ${user.token}` }, until: Infinity }
+    if (user.token !== undefined) return { credentials: { ...certificate, authorization: `Bearer ${user.token}` }, ...forEver }
     if (user.username !== undefined) {
       const pair = Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64')
-      return { credentials: { ...certificate, authorization: `Basic ${pair}` }, until: Infinity }
+      return { credentials: { ...certificate, authorization: `Basic ${pair}` }, ...forEver }
     }
     if (user.exec && cert === undefined) return await runPlugin(user.exec, this.#cluster, this.#env)
-    return { credentials: certificate, until: Infinity }
+    return { credentials: certificate, ...forEver }
+  }
+
+  /** The file's text as it is now, where there is a file. */
+  async #read(what: string, path: string | undefined, text: string | undefined): Promise<string | undefined> {
+    if (path === undefined) return text
+    return await readFile(path, 'utf8').catch((error: unknown) => {
+      throw new EngineError(`The ${what} of ${this.#cluster.from} cannot be read: ${(error as Error).message}`, { cause: error })
+    })
   }
 }
+
+const forEver = { renewAt: Infinity, until: Infinity }
 
 interface ExecCredential {
   readonly status?: {
@@ -123,13 +149,14 @@ async function runPlugin(plugin: ExecPlugin, cluster: Cluster, env: NodeJS.Proce
   }
   const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = credential.status ?? {}
   if (token === undefined && cert === undefined) throw new EngineError(`${plugin.command} gave neither a token nor a certificate.`)
-  const until = expirationTimestamp === undefined ? Infinity : Date.parse(expirationTimestamp) - earlyMs
+  const until = Date.parse(expirationTimestamp ?? '')
+  const now = Date.now()
   return {
     credentials: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
     },
-    until: Number.isNaN(until) ? Infinity : until,
+    ...(Number.isNaN(until) ? forEver : { renewAt: Math.max(until - earlyMs, (now + until) / 2), until }),
   }
 }

@@ -71,21 +71,15 @@ export class ExecStream {
 
   /** Rejects with an `ApiError` when the API server refuses, and with an `Error` when it does not speak this protocol. */
   static async open(client: ApiClient, pod: string, options: ExecStreamOptions): Promise<ExecStream> {
-    const socket = await client.socket(`${pod}/exec`, queryOf(options), `${options.protocol}.channel.k8s.io`)
-    socket.binaryType = 'nodebuffer'
-    // Before it opens: what it prints at once comes with the answer.
-    const stream = new ExecStream(socket, options)
-    const stop = (): void => socket.terminate()
-    options.signal?.addEventListener('abort', stop)
-    socket.once('close', () => options.signal?.removeEventListener('abort', stop))
-    if (options.signal?.aborted) stop()
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve)
-      socket.once('error', reject)
-      socket.once('unexpected-response', (_request, response) => void client.refusal(response).then(reject))
-      socket.once('close', () => reject(new Error('the stream was closed before it opened')))
+    const { protocol, signal } = options
+    const about = { query: queryOf(options), protocol: `${protocol}.channel.k8s.io`, signal }
+    return await client.socket(`${pod}/exec`, about, (socket) => {
+      socket.binaryType = 'nodebuffer'
+      const stop = (): void => socket.terminate()
+      signal?.addEventListener('abort', stop)
+      socket.once('close', () => signal?.removeEventListener('abort', stop))
+      return new ExecStream(socket, options)
     })
-    return stream
   }
 
   resize({ columns, rows }: TerminalSize): void {

@@ -4,6 +4,7 @@
  * 1. The first byte of a message is its channel: 0 the data, 1 why it failed. The first two bytes on each are the port's number.
  * 2. A port on which nobody listens yet opens all the same and then says so on channel 1.
  */
+import type { WebSocket } from 'ws'
 import type { ApiClient } from './api-client.ts'
 import type { PodStream } from './pod-stream.ts'
 
@@ -13,7 +14,10 @@ const errorChannel = 1
 /** Rejects with an `ApiError` when the API server refuses the websocket. */
 export async function forward(client: ApiClient, pod: string, port: number, signal: AbortSignal): Promise<PodStream> {
   signal.throwIfAborted()
-  const socket = await client.socket(`${pod}/portforward`, `ports=${port}`, 'v4.channel.k8s.io')
+  return await client.socket(`${pod}/portforward`, { query: `ports=${port}`, protocol: 'v4.channel.k8s.io', signal }, streamOf)
+}
+
+function streamOf(socket: WebSocket): PodStream {
   socket.binaryType = 'nodebuffer'
   const greeted = new Set<number>()
   let why = ''
@@ -44,27 +48,7 @@ export async function forward(client: ApiClient, pod: string, port: number, sign
     hasEnded = true
     stream.onEnd(why || reason)
   }
-  const stop = (): void => socket.terminate()
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.on('open', resolve)
-      socket.on('unexpected-response', (_request, response) => void client.refusal(response).then(reject))
-      socket.on('error', (error) => {
-        reject(error)
-        end(error.message)
-      })
-      socket.on('close', (code) => {
-        reject(
-          signal.aborted
-            ? (signal.reason as Error)
-            : Object.assign(new Error('the stream was closed before it opened'), { code: 'ECONNRESET' }),
-        )
-        end(`the stream was closed (${code})`)
-      })
-    })
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  socket.on('error', (error) => end(error.message))
+  socket.on('close', (code) => end(`the stream was closed (${code})`))
   return stream
 }

@@ -27,6 +27,9 @@ export interface User {
   readonly password?: string
   readonly cert?: string
   readonly key?: string
+  /** Where those two came from, if from files: read again when the API server does not take them any more. */
+  readonly certFile?: string
+  readonly keyFile?: string
   readonly exec?: ExecPlugin
 }
 
@@ -127,6 +130,7 @@ async function userOf(user: Entry): Promise<User> {
     )
   }
   const [cert, key] = await Promise.all([content(user, 'client-certificate'), content(user, 'client-key')])
+  const [certFile, keyFile] = [fileOf(user, 'client-certificate'), fileOf(user, 'client-key')]
   const token = textOf(value['token'])
   const tokenFile = textOf(value['tokenFile'])
   const username = textOf(value['username'])
@@ -134,6 +138,8 @@ async function userOf(user: Entry): Promise<User> {
   return {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
+    ...(certFile === undefined ? {} : { certFile }),
+    ...(keyFile === undefined ? {} : { keyFile }),
     ...(tokenFile === undefined ? {} : { tokenFile: resolve(dirname(path), tokenFile) }),
     ...(token === undefined ? {} : { token }),
     ...(username === undefined ? {} : { username, password: password ?? '' }),
@@ -189,17 +195,21 @@ function entry(files: readonly ConfigFile[], list: string, kind: string, name: s
 }
 
 /** `KEY-data` in base64, else the file that `KEY` names, from the kubeconfig's folder. */
-async function content({ value, path }: Entry, key: string): Promise<string | undefined> {
-  const data = textOf(value[`${key}-data`])
+async function content(entry: Entry, key: string): Promise<string | undefined> {
+  const data = textOf(entry.value[`${key}-data`])
   if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8')
-  const file = textOf(value[key])
+  const file = fileOf(entry, key)
   if (file === undefined) return undefined
-  const place = resolve(dirname(path), file)
   try {
-    return await readFile(place, 'utf8')
+    return await readFile(file, 'utf8')
   } catch (error) {
-    throw new EngineError(`The ${key} of ${path} cannot be read: ${(error as Error).message}`, { cause: error })
+    throw new EngineError(`The ${key} of ${entry.path} cannot be read: ${(error as Error).message}`, { cause: error })
   }
+}
+
+function fileOf({ value, path }: Entry, key: string): string | undefined {
+  const file = textOf(value[key])
+  return file === undefined || textOf(value[`${key}-data`]) !== undefined ? undefined : resolve(dirname(path), file)
 }
 
 function listOf(value: unknown): Record<string, unknown>[] {
