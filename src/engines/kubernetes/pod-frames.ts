@@ -26,6 +26,8 @@ export interface PodExit {
   readonly signal: string | null
   /** The cluster told the pod to end; it says why elsewhere. */
   readonly wasTerminated?: boolean
+  /** The pod ended it, since its supervisor was out of reach. */
+  readonly wasOrphaned?: boolean
   /** The kernel killed a process of the pod for want of memory. */
   readonly outOfMemory?: boolean
   readonly peakBytes?: number

@@ -22,13 +22,14 @@ export function readListening(payload: Buffer): Listening {
 
 /** A fault where it is not what it should be. */
 export function readExit(payload: Buffer): PodExit {
-  const { code, signal, wasTerminated, outOfMemory, peakBytes, limitBytes, fault } = recordOf(payload)
+  const { code, signal, wasTerminated, wasOrphaned, outOfMemory, peakBytes, limitBytes, fault } = recordOf(payload)
   const hasEnd = Number.isInteger(code) || (typeof signal === 'string' && /^SIG[A-Z0-9]{1,12}$/.test(signal))
   if (!hasEnd && typeof fault !== 'string') return { code: null, signal: null, fault: 'what its pod says of its end cannot be read' }
   return {
     code: Number.isInteger(code) ? Number(code) : null,
     signal: Number.isInteger(code) || !hasEnd ? null : String(signal),
     ...(wasTerminated === true && { wasTerminated }),
+    ...(wasOrphaned === true && { wasOrphaned }),
     ...(outOfMemory === true && { outOfMemory }),
     ...(Number.isFinite(peakBytes) && { peakBytes: Number(peakBytes) }),
     ...(Number.isFinite(limitBytes) && { limitBytes: Number(limitBytes) }),

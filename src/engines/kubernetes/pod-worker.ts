@@ -161,8 +161,9 @@ export class PodWorker {
     if (!this.#channel.readableEnded && !this.#channel.destroyed) this.#channel.push(null)
   }
 
-  #exitOf({ code, signal, outOfMemory, peakBytes, limitBytes, fault }: PodExit): Exit {
+  #exitOf({ code, signal, wasOrphaned, outOfMemory, peakBytes, limitBytes, fault }: PodExit): Exit {
     if (fault !== undefined) return { how: 'exited', code: code ?? 1, detail: `it could not be started: ${fault}` }
+    if (wasOrphaned) return { how: 'lost', detail: 'its pod could not be reached from its supervisor for too long, and ended it' }
     const known = [limitBytes && `limit ${mib(limitBytes)}`, peakBytes && `peak ${mib(peakBytes)}`].filter(Boolean).join(', ')
     if (outOfMemory && signal === 'SIGKILL') return { how: 'out-of-memory', signal, ...(known && { detail: known }) }
     const detail = outOfMemory && code !== 0 ? `a process in the pod ran out of memory${known && ` (${known})`}` : undefined

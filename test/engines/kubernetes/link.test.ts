@@ -25,3 +25,19 @@ test('what keeps a stream from coming back is told when the time for that is ove
   pod.forwarded.at(-1)?.destroy()
   await expect.poll(() => pod.lost, soon).toEqual([expect.stringMatching(/^the stream was closed.*: no$/)])
 })
+
+test('a supervisor that comes back after its pod has given it up is told why the worker ends', async () => {
+  await using pod = await startLocalPod({ isDirect: false, worker: 'console.log(1); setInterval(() => {}, 1000)', orphanGraceMs: 2500 })
+  await pod.open()
+  await expect.poll(() => pod.received.output, soon).not.toBe('')
+  pod.api.refusal.status = 503
+  pod.forwarded.at(-1)?.destroy()
+  await expect.poll(() => pod.log(), soon).toContain('the supervisor is gone')
+  pod.api.refusal.status = 0
+  await expect.poll(() => pod.link.session.isConnected, soon).toBe(true)
+  expect(pod.received.exit).toBe('')
+  pod.say('too late')
+  await expect.poll(() => pod.received.exit, soon).not.toBe('')
+  expect(JSON.parse(pod.received.exit)).toMatchObject({ signal: 'SIGKILL', wasOrphaned: true })
+  await pod.ended
+})

@@ -20,8 +20,8 @@ import { runtimeDirectory } from './cluster.ts'
 const echo = `const fs=require('fs');console.log('printed '+process.env.PRINTED);
 fs.createReadStream(null,{fd:4}).pipe(fs.createWriteStream(null,{fd:3}))`
 
-/** A pod whose worker is `echo`, not yet linked; everything is gone afterwards. Its own address may be out of reach, or not be asked for. */
-export async function startLocalPod({ isReachable = true, isDirect = true, answerMs = 20_000 } = {}) {
+/** A pod, whose worker is `echo` unless told, not yet linked; everything is gone afterwards. Its own address may be out of reach, or not be asked for. */
+export async function startLocalPod({ isReachable = true, isDirect = true, answerMs = 20_000, worker = echo, orphanGraceMs = 100 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cowait-pod-'))
   const received = { channel: '', output: '', exit: '' }
   const lost: string[] = []
@@ -91,7 +91,7 @@ export async function startLocalPod({ isReachable = true, isDirect = true, answe
     },
     open: async (): Promise<void> => {
       await link.open(AbortSignal.timeout(20_000))
-      link.session.send(down.setup, Buffer.from(JSON.stringify({ argv: ['node', '-e', echo], cwd: folder, orphanGraceMs: 100 })))
+      link.session.send(down.setup, Buffer.from(JSON.stringify({ argv: ['node', '-e', worker], cwd: folder, orphanGraceMs })))
       link.session.send(down.archive, gzipSync(''))
       link.session.send(down.archive, Buffer.alloc(0))
     },

@@ -68,3 +68,10 @@ test('code of any size goes on when the pod has taken it before it was known to 
   expect(sent.archive).toBe(50 * (64 << 10))
   session.detach()
 })
+
+test('an end for want of a supervisor is told as such', async () => {
+  expect(await told({ code: null, signal: 'SIGKILL', wasOrphaned: true }).worker.exited).toMatchObject({
+    how: 'lost',
+    detail: expect.stringContaining('its supervisor') as string,
+  })
+})

@@ -5,7 +5,8 @@
  * It comes to the pod as text over the first connection (launch-line.ts), so it stands alone: built into one file, with nothing but
  * Node's own modules.
  *
- * 1. Without a connection for `reconnectMs` the supervisor counts as gone. A silent one counts as no connection.
+ * 1. Without a connection for `reconnectMs` the supervisor counts as gone. A silent one counts as no connection. That is final: one that
+ *    comes back while the worker ends is told why it does, and nothing of what it says reaches the worker.
  * 2. The answer of last resort is `exit`: with it everything in the container ends.
  * 3. Asked to, it listens on the pod's own addresses too (direct-server.ts); the latest proved connection is the one that counts.
  * 4. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
@@ -59,6 +60,7 @@ let wasTerminated = false
 let hasExited = false
 let isKept = false
 let isDetached = false
+let isOrphaned = false
 let leaving: NodeJS.Timeout | undefined
 let current: Socket | undefined
 let hurry: () => void = () => {}
@@ -135,11 +137,12 @@ async function listen({ port, key }: Listen): Promise<void> {
 
 function waitForSupervisor(): void {
   clearTimeout(leaving)
-  if (isDetached) return
+  if (isDetached || isOrphaned) return
   leaving = setTimeout(() => {
     if (hasExited && isKept) return
     if (hasExited || !worker) process.exit(1)
     process.stderr.write('the supervisor is gone: this worker ends\n')
+    isOrphaned = true
     hurry()
     worker.channelDown.end()
     setTimeout(() => endWorker('SIGKILL', 0), setup?.orphanGraceMs ?? 0)
@@ -175,6 +178,7 @@ function receive(type: number, payload: Buffer): void {
 
 /** Undefined: the channel has ended. */
 function toWorker(bytes: Buffer | undefined): void {
+  if (isOrphaned) return
   if (!worker) early.push(bytes)
   else if (bytes) worker.channelDown.write(bytes)
   else worker.channelDown.end()
@@ -210,6 +214,7 @@ async function start(): Promise<void> {
     code,
     signal,
     ...(wasTerminated && { wasTerminated }),
+    ...(isOrphaned && { wasOrphaned: true }),
     ...(memory.kills > memoryAtStart.kills && { outOfMemory: true }),
     ...(memory.peakBytes !== undefined && { peakBytes: memory.peakBytes }),
     ...(memory.limitBytes !== undefined && { limitBytes: memory.limitBytes }),
@@ -242,7 +247,9 @@ async function leave(exit: PodExit): Promise<void> {
   session.send(up.exit, Buffer.from(JSON.stringify(exit)))
   // Whoever started a supervisor listens to it no longer than until its run has begun.
   if (isDetached) void pause(session.isConnected ? reconnectMs : 0).then(hurry)
-  await Promise.race([session.confirmed(), isHurried])
+  const heard = session.confirmed()
+  await Promise.race([heard, isHurried])
+  if (session.isConnected) await Promise.race([heard, pause(lastWordsMs)])
   if (setup?.keep) await Promise.race([pause(keepMs), isHurried])
   if (!isKept) process.exit(exit.code ?? 128 + (constants.signals[exit.signal as NodeJS.Signals] ?? 0))
 }
