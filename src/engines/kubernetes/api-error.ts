@@ -22,6 +22,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
 }
 
+/** There is an object of that name. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof ApiError && error.reason === 'AlreadyExists'
+}
+
 /** How long the server wants to be left alone; 0 when it does not say. A little more than it said, so that not all come back at once. */
 export function retryAfterMs(error: unknown): number {
   return error instanceof ApiError ? (error.retryAfterMs ?? 0) * (1 + Math.random() / 5) : 0

@@ -47,6 +47,9 @@ export interface Listed<T> {
 
 export interface Job {
   readonly metadata: Metadata
+  readonly spec?: {
+    readonly template?: { readonly spec?: { readonly containers?: readonly { readonly command?: readonly string[] }[] } }
+  }
 }
 
 /** How the API server says that it refuses. */

@@ -10,6 +10,7 @@ import type { WorkerSpec } from '../../core/engine.ts'
 import type { ApiClient } from './api-client.ts'
 import { isMissing } from './api-error.ts'
 import type { Job, Listed, Metadata } from './api-types.ts'
+import { createJob } from './create-job.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
 
@@ -35,8 +36,8 @@ export class Keepers {
         ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: anchor.name, uid: anchor.uid }],
       },
     })
-    const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
-    return metadata
+    const labelSelector = `${label.owner}=${owner},${label.worker}=${id}`
+    return await createJob(this.#client, this.#jobs, { body, labelSelector, isOurs: ({ metadata }) => metadata.name === pod })
   }
 
   /** From now on the pod outlives its supervisor. */

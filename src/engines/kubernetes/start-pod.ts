@@ -2,7 +2,7 @@
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { ApiClient } from './api-client.ts'
-import { ApiError, connectionError, isMissing, startError, type StartOf } from './api-error.ts'
+import { connectionError, isMissing, isTaken, startError, type StartOf } from './api-error.ts'
 import type { Pod } from './api-types.ts'
 import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
@@ -162,7 +162,7 @@ async function createAndConnect(
 async function create(client: ApiClient, pods: string, body: object): Promise<void> {
   // Not to be given up half-way: a pod that the cluster makes after that would belong to nobody.
   await client.call<Pod>('POST', pods, { body, query: { fieldManager: 'cowait' } }).catch((error: unknown) => {
-    if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error
+    if (!isTaken(error)) throw error
   })
 }
 

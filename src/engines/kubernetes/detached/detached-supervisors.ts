@@ -8,7 +8,7 @@ import type { DetachedInfo, DetachedStart, DetachedSupervisors } from '../../../
 import type { StartPhase } from '../../../core/engine.ts'
 import { EngineError, UsageError } from '../../../core/errors.ts'
 import type { ApiClient } from '../api-client.ts'
-import { connectionError, isMissing, startError } from '../api-error.ts'
+import { connectionError, isMissing, isTaken, startError } from '../api-error.ts'
 import type { Job, Listed, Metadata, Pod } from '../api-types.ts'
 import { exitOf } from '../conditions.ts'
 import { startExec } from '../exec-session.ts'
@@ -54,7 +54,8 @@ export class KubernetesDetached implements DetachedSupervisors {
     try {
       await startSupervisor({ ...start, account, about, pods: this.#pods, jobs: this.#jobs }, this.#options, signal, report)
     } catch (error) {
-      await this.remove(start.run).catch(() => undefined)
+      // Somebody else's stays.
+      if (!isTaken(error)) await this.remove(start.run).catch(() => undefined)
       signal.throwIfAborted()
       throw startError(error, about, client.cluster)
     }

@@ -6,17 +6,17 @@ import type { StartPhase } from '../../../core/engine.ts'
 import { EngineError } from '../../../core/errors.ts'
 import { codePath } from '../../delivery/code-layout.ts'
 import { ApiError, type StartOf } from '../api-error.ts'
-import type { Job } from '../api-types.ts'
 import { makeArchive } from '../archive.ts'
 import { isRunning, startProblem, unscheduled } from '../conditions.ts'
 import { ConnectTurns } from '../connect-turns.ts'
+import { createJob } from '../create-job.ts'
 import { Link } from '../link.ts'
 import { Warnings } from '../warnings.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
 import type { DetachedPlace } from './place.ts'
-import { detachedLabel, endSeconds, supervisorJob } from './supervisor-job.ts'
+import { detachedLabel, endSeconds, opensBy, supervisorJob } from './supervisor-job.ts'
 
 export interface SupervisorStart extends DetachedStart {
   readonly account: string
@@ -49,16 +49,18 @@ export async function startSupervisor(
   await using supervisor = new SupervisorPod({ client, run, pods, program, about, report }, signal)
   await supervisor.watch()
   report({ phase: 'creating' })
-  const { metadata } = await client.call<Job>('POST', jobs, {
-    body: supervisorJob({ run, task, account, settings, hash: supervisor.link.hash, hasAbove: archive.hasAbove }),
-    query: { fieldManager: 'cowait' },
+  const { hash } = supervisor.link
+  const { name, uid } = await createJob(client, jobs, {
+    body: supervisorJob({ run, task, account, settings, hash, hasAbove: archive.hasAbove }),
+    labelSelector: `${detachedLabel}=${run}`,
+    isOurs: (job) => opensBy(job, hash),
     signal,
   })
   await supervisor.connect()
   report({ phase: 'booting' })
   const place: DetachedPlace = {
     namespace: about.namespace,
-    job: { name: metadata.name, ...(metadata.uid !== undefined && { uid: metadata.uid }) },
+    job: { name, ...(uid !== undefined && { uid }) },
     archive: archiveFile,
     program: archive.program,
     hasAbove: archive.hasAbove,

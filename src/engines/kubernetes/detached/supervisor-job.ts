@@ -2,6 +2,7 @@
 import type { WorkerSpec } from '../../../core/engine.ts'
 import { codePath } from '../../delivery/code-layout.ts'
 import { podSpec } from '../pod-spec.ts'
+import type { Job } from '../api-types.ts'
 import type { KubernetesSettings } from '../settings.ts'
 
 export interface SupervisorJobOptions {
@@ -46,6 +47,11 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
       },
     },
   }
+}
+
+/** Whether whoever holds the token of this hash made it. */
+export function opensBy({ spec }: Job, hash: string): boolean {
+  return spec?.template?.spec?.containers?.some(({ command }) => command?.includes(hash)) === true
 }
 
 const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
