@@ -147,12 +147,14 @@ async function createAndConnect(
     pod.onPod = () => {}
     pod.expectRemoval()
     link.close()
-    await removePod(client, path, 0)
-    if (spec.keep) await environment.keepers.remove(name)
+    const removals = [removePod(client, path, 0), ...(spec.keep ? [environment.keepers.remove(name)] : [])]
+    const notRemoved = (await Promise.allSettled(removals)).find((one) => one.status === 'rejected')
     pod.markDeleted()
     environment.forget(pod)
-    if (isOver && !signal.aborted) return undefined
-    throw error
+    // Why it could not be started comes before why something of it may be left, which goes with its owner.
+    if (!isOver || signal.aborted) throw error
+    if (notRemoved) throw notRemoved.reason
+    return undefined
   } finally {
     started.abort()
   }
