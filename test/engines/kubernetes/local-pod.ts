@@ -62,19 +62,9 @@ export async function startLocalPod({ isReachable = true, isDirect = true, answe
     onRoom: () => {},
     onLost: (why) => lost.push(why),
   })
-  const [file = '', ...args] = launchLine(link.hash, folder)
-  const listen = `listen(${port},"127.0.0.1")`
-  const anyPort = `listen(0,"127.0.0.1",function(){console.log(this.address().port)})`
-  const child = spawn(
-    file,
-    args.map((arg) => arg.replace(listen, anyPort)),
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PRINTED: 'MARK' }, detached: true },
-  )
-  const ended = once(child, 'exit')
-  let log = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (log += text))
-  await once(child.stdout, 'data')
-  portInPod = Number(log)
+  const launched = await launch(link.hash, folder)
+  const { ended, log } = launched
+  portInPod = launched.port
   return {
     link,
     api,
@@ -95,16 +85,41 @@ export async function startLocalPod({ isReachable = true, isDirect = true, answe
       link.session.send(down.archive, gzipSync(''))
       link.session.send(down.archive, Buffer.alloc(0))
     },
-    log: (): string => log,
+    log,
     say: (text: string): boolean => link.session.send(down.channel, Buffer.from(text)),
     [Symbol.asyncDispose]: async (): Promise<void> => {
       link.close()
-      if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL')
-      await ended
+      await launched[Symbol.asyncDispose]()
       client.close()
       api.close()
       relay.close()
       rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** What a pod begins with, on a port of its own. */
+export async function launch(hash: string, folder: string) {
+  const [file = '', ...args] = launchLine(hash, folder)
+  const listen = `listen(${port},"127.0.0.1")`
+  const anyPort = `listen(0,"127.0.0.1",function(){console.log(this.address().port)})`
+  const child = spawn(
+    file,
+    args.map((arg) => arg.replace(listen, anyPort)),
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PRINTED: 'MARK' }, detached: true },
+  )
+  const ended = once(child, 'exit')
+  let log = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (log += text))
+  await once(child.stdout, 'data')
+  return {
+    port: Number(log),
+    /** Settles with the code of its first process. */
+    ended,
+    log: (): string => log,
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL')
+      await ended
     },
   }
 }
