@@ -23,7 +23,7 @@ import type { Remains } from '../supervisor/engines.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
 import { openControlSocket } from './control-socket.ts'
-import { openEngine } from './open-engine.ts'
+import { openEngine, type EngineContext } from './open-engine.ts'
 import { createPrivateDirectory } from './runtime-directory.ts'
 import { defaultWidth } from './width.ts'
 
@@ -33,6 +33,8 @@ export interface LocalOptions {
   /** The engine of runs that name none. */
   readonly engine: string
   readonly engineSettings?: Readonly<Record<string, unknown>>
+  /** The settings of the other engines, which runs name themselves; none unless told. */
+  readonly otherSettings?: (engine: string) => Readonly<Record<string, unknown>>
   /** Below everything that a definition or call says. */
   readonly defaults?: RunOptions
   readonly concurrency?: number
@@ -102,8 +104,7 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
         directory,
         signal,
         prepare: true,
-        ...(options.engineSettings ? { settings: options.engineSettings } : {}),
-        ...(options.enginePlace === undefined ? {} : { place: options.enginePlace }),
+        ...settingsOf(name, options),
       }),
     tree: options.tree,
     directory,
@@ -148,6 +149,12 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
       return remains
     },
   }
+}
+
+/** No engine understands the settings of another, or is where another is. */
+function settingsOf(name: string, { engine, engineSettings, otherSettings, enginePlace }: LocalOptions): Partial<EngineContext> {
+  if (name !== engine) return { settings: otherSettings?.(name) ?? {} }
+  return { settings: engineSettings ?? {}, ...(enginePlace !== undefined && { place: enginePlace }) }
 }
 
 /** Looks where the runs are: by the settings, which nobody else knows, as by the variables, which the command has anyway. */

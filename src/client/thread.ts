@@ -4,7 +4,7 @@
  */
 import { workerData, type MessagePort } from 'node:worker_threads'
 import { remembered } from '../core/remembered.ts'
-import { chooseTarget } from '../project/choose-target.ts'
+import { chooseTarget, settingsFor } from '../project/choose-target.ts'
 import { compileProject } from '../project/compile-project.ts'
 import { definitionOptions } from '../project/definition-options.ts'
 import { findProject } from '../project/project.ts'
@@ -20,13 +20,16 @@ export interface ThreadData {
 
 const { port, start, engine: wanted } = workerData as ThreadData
 const project = await findProject(start)
-const { engine = 'process', defaults, settings, concurrency, limits } = chooseTarget(project, undefined)
+const target = chooseTarget(project, undefined)
+const { defaults, concurrency, limits } = target
+const engine = wanted ?? target.engine ?? 'process'
 const tree = remembered(() => compileProject(project))
 const supervisor = await openSupervisor({
   tree,
   describe: async (task) => await definitionOptions(await tree(), task),
-  engine: wanted ?? engine,
-  ...(wanted === undefined || wanted === engine ? { engineSettings: settings } : {}),
+  engine,
+  engineSettings: settingsFor(target, engine, engine),
+  otherSettings: (name) => settingsFor(target, name, engine),
   defaults,
   ...(concurrency === undefined ? {} : { concurrency }),
   limits,

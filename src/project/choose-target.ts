@@ -14,6 +14,8 @@ export interface ChosenTarget {
   readonly defaults: RunOptions
   /** What only the engine understands. */
   readonly settings: Record<string, unknown>
+  /** By engine, what the config says about those that are not this one. */
+  readonly otherSettings: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly concurrency: number | undefined
   readonly limits: Partial<Ceilings> | undefined
 }
@@ -25,23 +27,47 @@ const PROJECT_KEYS: ReadonlySet<string> = new Set(['engine', 'concurrency', 'lim
 export function chooseTarget({ config, root }: Pick<Project, 'config' | 'root'>, cluster: string | undefined): ChosenTarget {
   const name = cluster ?? config.defaultCluster
   const target: Target = { ...config, ...(name !== undefined && clusterOf(config, name)) }
-  const options: Record<string, unknown> = {}
-  const settings: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(target)) {
-    if (PROJECT_KEYS.has(key)) continue
-    if (TASK_OPTIONS.has(key)) options[key] = value
-    else settings[key] = value
-  }
+  const options = Object.fromEntries(Object.entries(target).filter(([key]) => TASK_OPTIONS.has(key) && !PROJECT_KEYS.has(key)))
   const files = [config.envFile ?? []].flat()
   const env = { ...target.env, ...readVariables(files, root, 'envFile') }
   const label = name === undefined ? 'config' : `cluster ${name}`
   return {
     engine: target.engine,
     defaults: resolveOptions({ ...(options as TaskOptions), ...(Object.keys(env).length > 0 && { env }) }, label),
-    settings,
+    settings: settingsOf(target),
+    otherSettings: otherSettings(config, target.engine),
     concurrency: config.concurrency,
     limits: config.limits,
   }
+}
+
+/**
+ * What the config says about one engine of a run tree whose root is on `rootEngine`. Settings are those of the engine that is named beside
+ * them. Where none is, they are the root's, or anybody's where that is `process`, which has no settings.
+ */
+export function settingsFor(
+  { engine, settings, otherSettings }: ChosenTarget,
+  name: string,
+  rootEngine: string,
+): Readonly<Record<string, unknown>> {
+  const isTheirs = engine === undefined ? name === rootEngine || rootEngine === 'process' : name === engine
+  return isTheirs ? settings : (otherSettings[name] ?? {})
+}
+
+/** Of an engine that the config's top names, or else one cluster alone. */
+function otherSettings(config: CowaitConfig, chosen: string | undefined): Record<string, Record<string, unknown>> {
+  const others: Record<string, Record<string, unknown>> = {}
+  const clusters = Object.values(config.clusters ?? {})
+  for (const { engine } of [config, ...clusters]) {
+    if (engine === undefined || engine === chosen) continue
+    const [only, ...more] = config.engine === engine ? [config] : clusters.filter((cluster) => cluster.engine === engine)
+    if (only && more.length === 0) others[engine] = settingsOf(only)
+  }
+  return others
+}
+
+function settingsOf(target: Target): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(target).filter(([key]) => !PROJECT_KEYS.has(key) && !TASK_OPTIONS.has(key)))
 }
 
 function clusterOf(config: CowaitConfig, name: string): Target {

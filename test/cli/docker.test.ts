@@ -170,6 +170,23 @@ describe.skipIf(!hasDocker())('a tree of runs in two engines', { timeout: 120_00
     await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
   })
 
+  test('gives each engine what the config says about it, and nothing of another', async () => {
+    using mixed = new TestProject()
+    const run = async (engine: string, config: object): Promise<Ended> => {
+      mixed.write('cowait.config.json', JSON.stringify(config))
+      const name = engine === 'docker' ? 'mixed:boxed' : 'mixed:fromProcess'
+      return await cowait(['run', name, '--engine', engine, '--image', 'node:24-slim'], { cwd: mixed.root })
+    }
+    const cluster = { engine: 'kubernetes', namespace: 'team' }
+    expect(await run('process', cluster)).toMatchObject({ code: 0, stdout: '["process","container","process"]\n' })
+    expect(await run('docker', cluster)).toMatchObject({ code: 0, stdout: '["container","process"]\n' })
+    const nobody = { engine: 'docker', host: 'tcp://127.0.0.1:9' }
+    const refused = { code: 1, stderr: expect.stringContaining('127.0.0.1:9') as string }
+    expect(await run('process', { ...cluster, clusters: { lab: nobody } })).toMatchObject(refused)
+    expect(await run('process', { ...nobody, clusters: { far: cluster } })).toMatchObject(refused)
+    expect(await run('process', { ...cluster, clusters: { lab: nobody, other: { engine: 'docker' } } })).toMatchObject({ code: 0 })
+  })
+
   test('ends as a whole with one Ctrl-C', async () => {
     const invocation = new Invocation(['run', 'mixed:fromProcess', '--engine', 'process', '-i', 'seconds=600'], { cwd: project.root })
     await invocation.shows('leaf in process')

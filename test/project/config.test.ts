@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { CowaitConfig } from '../../src/core/config-types.ts'
+import { chooseTarget, settingsFor } from '../../src/project/choose-target.ts'
 import { moduleName } from '../../src/project/module-name.ts'
 import { findPlace } from '../../src/project/project.ts'
 import { TestProject } from './rig.ts'
@@ -40,6 +42,22 @@ describe('finding a project', () => {
     expect(await findPlace(project.path('packages/in'))).toMatchObject({ root: project.path('packages/in'), treeRoot: project.root })
     for (const own of ['packages/out', 'other']) expect(await findPlace(project.path(own))).toMatchObject({ root: project.path(own), treeRoot: project.path(own) })
   })
+})
+
+test('settings are those of the engine that is named beside them', () => {
+  const settings = (config: CowaitConfig, name: string, rootEngine: string, cluster?: string): unknown =>
+    settingsFor(chooseTarget({ config, root: '/' }, cluster), name, rootEngine)
+  const team: CowaitConfig = { engine: 'kubernetes', namespace: 'team', timeout: '1m' }
+  expect(settings(team, 'kubernetes', 'process')).toEqual({ namespace: 'team' })
+  expect(settings(team, 'docker', 'kubernetes')).toEqual({})
+  const lab = { engine: 'docker', host: 'ssh://lab' } as const
+  expect(settings({ ...team, clusters: { lab } }, 'docker', 'kubernetes')).toEqual({ host: 'ssh://lab' })
+  expect(settings({ ...team, clusters: { lab, den: { ...lab, host: 'ssh://den' } } }, 'docker', 'kubernetes')).toEqual({})
+  expect(settings({ ...lab, clusters: { far: team } }, 'docker', 'kubernetes', 'far')).toEqual({ host: 'ssh://lab' })
+  // Nobody says whose it is.
+  expect(settings({ namespace: 'team' }, 'kubernetes', 'kubernetes')).toEqual({ namespace: 'team' })
+  expect(settings({ namespace: 'team' }, 'kubernetes', 'process')).toEqual({ namespace: 'team' })
+  expect(settings({ namespace: 'team' }, 'docker', 'kubernetes')).toEqual({})
 })
 
 describe('the config', () => {

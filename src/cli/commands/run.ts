@@ -4,7 +4,7 @@ import { UsageError } from '../../core/errors.ts'
 import { encode } from '../../core/values/encode.ts'
 import type { RunOptions } from '../../core/options.ts'
 import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
-import { chooseTarget, type ChosenTarget } from '../../project/choose-target.ts'
+import { chooseTarget, settingsFor } from '../../project/choose-target.ts'
 import { compileProject, type CompiledTree } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
 import { describe, type TaskDescription } from '../../project/describe.ts'
@@ -44,12 +44,13 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   else if (asked !== undefined && asked === io.env['COWAIT_ENGINE']) checkEngineName(asked, 'COWAIT_ENGINE')
   const compiling = (): Promise<CompiledTree> => (compiled ??= compileProject(project))
   let compiled: Promise<CompiledTree> | undefined
-  const supervise = async (name: string, settings: ChosenTarget['settings'], early = false): Promise<LocalSupervisor> =>
+  const supervise = async (name: string, early = false): Promise<LocalSupervisor> =>
     await openSupervisor({
       tree: compiling,
       describe: async (task) => await definitionOptions(await compiling(), task),
       engine: name,
-      engineSettings: settings,
+      engineSettings: settingsFor(target, name, name),
+      otherSettings: (other) => settingsFor(target, other, name),
       early,
       defaults: target.defaults,
       ...(flags.keepFailed && { keepFailed: true }),
@@ -57,7 +58,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
       limits: target.limits,
     })
   const isEarly = asked === 'docker' && !flags.help
-  await using early = new EarlySupervisor(isEarly ? supervise(asked, target.settings, true) : undefined)
+  await using early = new EarlySupervisor(isEarly ? supervise(asked, true) : undefined)
   const tree = await compiling()
   const task = chooseTask({ name, ...place }, await describe(tree, place.module, timeoutMs === undefined ? {} : { timeoutMs }))
   if (flags.help) {
@@ -74,7 +75,8 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   }
   if (flags.detach) {
     const { launch } = await import('../detached/launch.ts')
-    const { defaults, limits, settings } = target
+    const { defaults, limits } = target
+    const settings = settingsFor(target, engine.name, engine.name)
     const keepFailed = flags.keepFailed ?? false
     return await launch(
       { plan, tree, engine: engine.name, settings, defaults, concurrency, limits, keepFailed, json: flags.json ?? false },
@@ -92,7 +94,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   if (engine.notice) view.notice(engine.notice)
   const runOn = async (name: string): Promise<Outcome> => {
     engineName = name
-    const supervisor = await (early.take() ?? supervise(name, name === engine.name ? target.settings : {}))
+    const supervisor = await (early.take() ?? supervise(name))
     return await executeRun(plan, {
       supervisor,
       view,
