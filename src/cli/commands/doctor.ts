@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { openEngine } from '../../client/open-engine.ts'
 import { createPrivateDirectory, runtimeRoot } from '../../client/runtime-directory.ts'
 import { EngineError } from '../../core/errors.ts'
+import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import { chooseTarget } from '../../project/choose-target.ts'
 import { compileProject } from '../../project/compile-project.ts'
 import { problemText } from '../../project/problem.ts'
@@ -128,8 +128,7 @@ async function kubernetes(project: Project | undefined, env: NodeJS.ProcessEnv):
   const about = 'kubernetes'
   const { engine, settings } = project ? chooseTarget(project, undefined) : { engine: undefined, settings: {} }
   const isMeant = engine === 'kubernetes'
-  if (!isMeant && !env['KUBECONFIG'] && !existsSync(join(homedir(), '.kube/config')))
-    return { about, state: 'ok', text: 'not set up (there is no kubeconfig)' }
+  if (!isMeant && !mayHaveCluster(env)) return { about, state: 'ok', text: 'not set up (there is no kubeconfig)' }
   try {
     const pods = await inTime(countWorkers('kubernetes', isMeant ? settings : {}), 'kubernetes')
     return { about, state: 'ok', text: `answers; ${count(pods, 'pod')} of cowait` }

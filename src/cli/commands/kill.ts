@@ -1,22 +1,28 @@
 import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun, type LivingRun } from '../control/living-runs.ts'
+import { NothingFound, searching, type Search } from '../control/search.ts'
 import { findWorkers, removeWorker, silentText, workersNamed, type Found, type KnownWorker } from '../control/workers.ts'
 import { detachedNamed, type DetachedTree } from '../detached/find.ts'
 import { findLivingDetached, type LivingDetached } from '../detached/living.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
+interface KillFlags {
+  readonly now?: boolean
+  readonly json?: boolean
+}
+
 /** Cancels runs with all that they called, and waits until they are gone; by its worker's label where its supervisor is gone. */
-export async function kill(
-  ids: readonly string[],
-  { now, json }: { readonly now?: boolean; readonly json?: boolean },
-  io: Io,
-): Promise<number> {
+export async function kill(ids: readonly string[], flags: KillFlags, io: Io): Promise<number> {
+  return await searching(async (search) => await killFound(ids, flags, io, search))
+}
+
+async function killFound(ids: readonly string[], { now, json }: KillFlags, io: Io, search: Search): Promise<number> {
   await using living = await findLiving()
   const here = ids.map((id) => (id === 'latest' && living.runs.length === 0 ? undefined : findLivingRun(id, living.runs)))
-  await using detached = here.every(Boolean) ? undefined : await findLivingDetached(io)
+  await using detached = here.every(Boolean) ? undefined : await findLivingDetached(io, search)
   const found = ids.map((id, index) => here[index] ?? (detached && detachedRun(id, detached)))
-  const others: Found = found.every(Boolean) ? { workers: [], silent: [] } : await findWorkers(io)
+  const others: Found = found.every(Boolean) ? { workers: [], silent: [] } : await findWorkers(io, search)
   const chosen = ids.map((id, index) => found[index] ?? { id, workers: abandonedOnes(id, others) })
   const killed = await Promise.all(
     chosen.map(async (one) => {
@@ -40,8 +46,8 @@ function detachedRun(wanted: string, { runs, silent }: LivingDetached): LivingRu
 function abandonedOnes(wanted: string, { workers, silent }: Found): KnownWorker[] {
   const found = workersNamed(wanted, workers)
   const [first] = found
-  if (!first && wanted === 'latest') throw new UsageError(`No run is alive; cowait ps shows what is.${silentText(silent)}`)
-  if (!first) throw new UsageError(`No run that is alive is called ${wanted}; cowait ps shows what is.${silentText(silent)}`)
+  if (!first && wanted === 'latest') throw new NothingFound(`No run is alive; cowait ps shows what is.${silentText(silent)}`)
+  if (!first) throw new NothingFound(`No run that is alive is called ${wanted}; cowait ps shows what is.${silentText(silent)}`)
   if (first.kept) throw new UsageError(`${first.name} has ended and was kept. Remove it with cowait rm ${first.name}`)
   if (found.every(({ abandoned }) => abandoned)) return found
   throw new UsageError(`The supervisor of ${first.name} does not answer here. If it is gone for good: cowait rm --force ${first.name}`)

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../core/events.ts'
 import { findPlace } from '../../project/project.ts'
+import type { Search } from '../control/search.ts'
 import { detachedNamed, findDetached } from '../detached/find.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
@@ -25,7 +26,7 @@ export async function logs(wanted: string, flags: LogFlags, io: Io): Promise<num
   const folder = recordsFolder((await findPlace(cwd)).root)
   const found = lookFor(wanted, folder)
   if ('fault' in found) {
-    if (await detachedLogs(wanted, flags, io)) return exitCodes.done
+    for (const search of [{}, { everywhere: true }]) if (await detachedLogs(wanted, flags, io, search)) return exitCodes.done
     throw found.fault
   }
   const reader = new RecordReader(found.file)
@@ -53,8 +54,8 @@ function lookFor(wanted: string, folder: string): ReturnType<typeof findRun> | {
 }
 
 /** False when no detached tree has that name. */
-async function detachedLogs(wanted: string, { follow = false, json }: LogFlags, io: Io): Promise<boolean> {
-  await using found = await findDetached(io)
+async function detachedLogs(wanted: string, { follow = false, json }: LogFlags, io: Io, search: Search): Promise<boolean> {
+  await using found = await findDetached(io, search)
   const tree = detachedNamed(wanted, found.trees)
   if (!tree) return false
   const stop = new AbortController()

@@ -1,5 +1,7 @@
+import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
+import type { Search } from '../control/search.ts'
 import { findWorkers, type KnownWorker } from '../control/workers.ts'
 import type { DetachedTree } from '../detached/find.ts'
 import { findLivingDetached } from '../detached/living.ts'
@@ -10,6 +12,9 @@ import { formatTime } from '../format.ts'
 import type { Io } from '../io.ts'
 import { columnsText } from '../table.ts'
 
+/** Nobody asked for a cluster that is far away. */
+const FAR_MS = 3_000
+
 const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
 
 /**
@@ -18,7 +23,8 @@ const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
  */
 export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
   await using living = await findLiving()
-  const [detached, { workers, silent }] = await Promise.all([findLivingDetached(io), findWorkers(io, { usage: true })])
+  const search: Search = { everywhere: mayHaveCluster(io.env), farMs: FAR_MS }
+  const [detached, { workers, silent }] = await Promise.all([findLivingDetached(io, search), findWorkers(io, { ...search, usage: true })])
   await using _closing = detached
   const runs = [...living.runs, ...detached.runs]
   const byRun = new Map(workers.map((worker) => [worker.name, worker]))

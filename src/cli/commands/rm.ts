@@ -1,5 +1,6 @@
 import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun } from '../control/living-runs.ts'
+import { NothingFound, searching, type Search } from '../control/search.ts'
 import { findWorkers, removeWorker, silentText, workersNamed } from '../control/workers.ts'
 import { detachedNamed, findDetached } from '../detached/find.ts'
 import { exitCodes } from '../exit-code.ts'
@@ -11,9 +12,13 @@ interface RmFlags {
 }
 
 /** Removes what is left of runs: workers that were kept, or whose supervisor is gone; detached trees that ended. What is alive goes only by force. */
-export async function rm(ids: readonly string[], { force, json }: RmFlags, io: Io): Promise<number> {
+export async function rm(ids: readonly string[], flags: RmFlags, io: Io): Promise<number> {
+  return await searching(async (search) => await removeFound(ids, flags, io, search))
+}
+
+async function removeFound(ids: readonly string[], { force, json }: RmFlags, io: Io, search: Search): Promise<number> {
   await using living = await findLiving()
-  const [detached, { workers, silent }] = await Promise.all([findDetached(io), findWorkers(io)])
+  const [detached, { workers, silent }] = await Promise.all([findDetached(io, search), findWorkers(io, search)])
   await using _closing = detached
   const removals = ids.map((wanted) => {
     const run = findLivingRun(wanted, living.runs)
@@ -25,7 +30,7 @@ export async function rm(ids: readonly string[], { force, json }: RmFlags, io: I
     if (tree) return { name: tree.run, remove: () => tree.supervisors.remove(tree.run) }
     const found = workersNamed(wanted, workers)
     const [first] = found
-    if (!first) throw new UsageError(`Nothing is left of a run called ${wanted}; cowait ps shows what there is.${silentText(silent)}`)
+    if (!first) throw new NothingFound(`Nothing is left of a run called ${wanted}; cowait ps shows what there is.${silentText(silent)}`)
     if (!force && !found.every(({ kept, abandoned }) => kept || abandoned))
       throw new UsageError(`${first.name} may belong to a supervisor that does not answer here. If it is gone for good, use --force.`)
     return { name: first.name, remove: () => Promise.all(found.map((worker) => removeWorker(worker, 0))) }

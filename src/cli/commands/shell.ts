@@ -2,6 +2,7 @@ import { UsageError } from '../../core/errors.ts'
 import type { ExecSession } from '../../core/engine.ts'
 import { findLiving, findLivingRun } from '../control/living-runs.ts'
 import { withEngine } from '../control/engine-targets.ts'
+import { NothingFound, searching, type Search } from '../control/search.ts'
 import { findWorkers, silentText, workersNamed, type KnownWorker } from '../control/workers.ts'
 import { exitCodeOfSignal, exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
@@ -12,7 +13,7 @@ const ANY_SHELL = ['/bin/sh', '-c', 'if command -v bash >/dev/null 2>&1; then ex
 
 /** Opens a shell beside a worker that runs or was kept, or runs the given program there. Answers the program's own exit code. */
 export async function shell(wanted: string, command: readonly string[], io: Io): Promise<number> {
-  const worker = await findWorker(wanted, io)
+  const worker = await searching(async (search) => await findWorker(wanted, io, search))
   if (worker.target.name === 'process') return await processShell(worker, command, io)
   return await withEngine(worker.target, async (engine) => {
     if (!engine.exec || !engine.capabilities.exec)
@@ -31,16 +32,16 @@ export async function shell(wanted: string, command: readonly string[], io: Io):
   })
 }
 
-async function findWorker(wanted: string, io: Io): Promise<KnownWorker> {
+async function findWorker(wanted: string, io: Io, search: Search): Promise<KnownWorker> {
   await using living = await findLiving()
   const run = wanted === 'latest' && living.runs.length === 0 ? undefined : findLivingRun(wanted, living.runs)
-  const { workers, silent } = await findWorkers(io)
+  const { workers, silent } = await findWorkers(io, search)
   const kept = workers.filter((worker) => worker.kept).toSorted((a, b) => b.createdAt - a.createdAt)
   const found = wanted === 'latest' && !run ? kept.slice(0, 1) : workersNamed(run?.id ?? wanted, workers)
   const [worker] = found.toSorted((a, b) => b.createdAt - a.createdAt)
   if (worker) return worker
-  if (run && silent.length === 0) throw new UsageError(`${run.id} is ${run.status} and has no worker yet.`)
-  throw new UsageError(
+  if (run && silent.length === 0) throw new NothingFound(`${run.id} is ${run.status} and has no worker yet.`)
+  throw new NothingFound(
     `No worker of a run called ${wanted} is there; cowait ps shows what is. A run with --keep-failed keeps its failed one.${silentText(silent)}`,
   )
 }

@@ -8,23 +8,27 @@ import { mayHaveDocker } from '../choose-engine.ts'
 import type { Io } from '../io.ts'
 import { openProject } from '../open-project.ts'
 import { inTime } from './in-time.ts'
+import type { Search } from './search.ts'
 
 /** An engine with its settings: where workers may be. */
 export interface EngineTarget {
   readonly name: string
   readonly settings: Readonly<Record<string, unknown>>
+  /** Nothing but a kubeconfig names it, and nobody asked for it. */
+  readonly isFar?: boolean
 }
 
 /**
  * The engines of this machine and those that the config of the working directory names, each once. A cluster that only a kubeconfig
  * names may be far away and is asked when somebody means it, or everything.
  */
-export async function engineTargets(io: Io, { everywhere = false }: { readonly everywhere?: boolean } = {}): Promise<EngineTarget[]> {
+export async function engineTargets(io: Io, { everywhere = false }: Search = {}): Promise<EngineTarget[]> {
   const targets: EngineTarget[] = [{ name: 'process', settings: {} }, ...(await configured(io))]
   if (mayHaveDocker(io.env)) targets.push({ name: 'docker', settings: {} })
-  if (everywhere || io.env['KUBECONFIG'] || io.env['COWAIT_ENGINE'] === 'kubernetes') targets.push({ name: 'kubernetes', settings: {} })
-  const known = new Map(targets.map((target) => [JSON.stringify([target.name, place(target)]), target]))
-  return [...known.values()]
+  if (io.env['KUBECONFIG'] || io.env['COWAIT_ENGINE'] === 'kubernetes') targets.push({ name: 'kubernetes', settings: {} })
+  const known = new Map(targets.map((target) => [placeText(target), target]))
+  const far: EngineTarget = { name: 'kubernetes', settings: {}, isFar: true }
+  return [...known.values(), ...(everywhere && !known.has(placeText(far)) ? [far] : [])]
 }
 
 interface EngineUse {
@@ -32,19 +36,22 @@ interface EngineUse {
   readonly owner?: string
   /** How long all of it may take; then it rejects with a `LateError`. */
   readonly limitMs?: number
+  /** Ends the opening of it. */
+  readonly signal?: AbortSignal
 }
 
 /** Opens an engine for as long as `use` takes. */
 export async function withEngine<T>(
   { name, settings }: EngineTarget,
   use: (engine: Engine) => Promise<T>,
-  { owner, limitMs }: EngineUse = {},
+  { owner, limitMs, signal }: EngineUse = {},
 ): Promise<T> {
   const own = `s${randomBytes(6).toString('hex')}`
   const directory = createPrivateDirectory(own)
   const late = new AbortController()
+  const opening = signal ? AbortSignal.any([late.signal, signal]) : late.signal
   const used = async (): Promise<T> => {
-    const engine = await openEngine(name, { owner: owner ?? own, directory, settings, signal: late.signal })
+    const engine = await openEngine(name, { owner: owner ?? own, directory, settings, signal: opening })
     try {
       return await use(engine)
     } finally {
@@ -74,6 +81,6 @@ async function configured(io: Io): Promise<EngineTarget[]> {
 }
 
 /** What says which daemon or API server it is; other settings make no other place. */
-function place({ name, settings: { host, context, namespace } }: EngineTarget): unknown {
-  return name === 'process' ? undefined : [host, context, namespace]
+function placeText({ name, settings: { host, context, namespace } }: EngineTarget): string {
+  return JSON.stringify(name === 'process' ? [name] : [name, host, context, namespace])
 }

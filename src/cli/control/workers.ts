@@ -2,7 +2,8 @@ import type { Engine, WorkerInfo, WorkerUsage } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
 import type { Io } from '../io.ts'
 import { engineTargets, withEngine, type EngineTarget } from './engine-targets.ts'
-import { ANSWER_MS, LateError } from './in-time.ts'
+import { ANSWER_MS, inTime, LateError } from './in-time.ts'
+import type { Search } from './search.ts'
 
 /** A worker as its engine knows it, whoever started it. */
 export interface KnownWorker extends WorkerInfo {
@@ -18,8 +19,9 @@ export interface Found {
 }
 
 /** The workers of all engines that answer; with what they use where the engine knows and it was asked for. */
-export async function findWorkers(io: Io, { usage = false }: { readonly usage?: boolean } = {}): Promise<Found> {
-  const answers = await Promise.allSettled((await engineTargets(io)).map((target) => workersOf(target, usage)))
+export async function findWorkers(io: Io, { usage = false, ...search }: Search & { readonly usage?: boolean } = {}): Promise<Found> {
+  const targets = await engineTargets(io, search)
+  const answers = await Promise.allSettled(targets.map((target) => workersOf(target, usage, answerMsOf(target, search))))
   return {
     workers: answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])),
     silent: answers.flatMap((answer) =>
@@ -28,16 +30,23 @@ export async function findWorkers(io: Io, { usage = false }: { readonly usage?: 
   }
 }
 
-async function workersOf(target: EngineTarget, wantsUsage: boolean): Promise<KnownWorker[]> {
+/** How long an engine may take to say what it has. */
+export function answerMsOf({ isFar }: EngineTarget, { farMs = ANSWER_MS }: Search): number {
+  return isFar ? farMs : ANSWER_MS
+}
+
+async function workersOf(target: EngineTarget, wantsUsage: boolean, limitMs: number): Promise<KnownWorker[]> {
   const workersWithUsage = async (engine: Engine): Promise<KnownWorker[]> => {
     const workers = await engine.list({})
-    const used = wantsUsage && workers.length > 0 ? await engine.usage?.(workers.map(({ id }) => id)) : undefined
+    const asked = wantsUsage && workers.length > 0 ? engine.usage?.(workers.map(({ id }) => id)) : undefined
+    // Where it is far away they are shown without rather than not at all.
+    const used = await (target.isFar && asked ? inTime(asked, target.name, limitMs / 3).catch(() => undefined) : asked)
     return workers.map((worker) => {
       const usage = used?.get(worker.id)
       return { ...worker, target, ...(usage && { usage }) }
     })
   }
-  return await withEngine(target, workersWithUsage, { limitMs: ANSWER_MS })
+  return await withEngine(target, workersWithUsage, { limitMs })
 }
 
 /** What nobody could tell, for the end of a message that something is not there. */

@@ -3,6 +3,8 @@ import type { Engine } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
 import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
 import { inTime } from '../control/in-time.ts'
+import type { Search } from '../control/search.ts'
+import { answerMsOf } from '../control/workers.ts'
 import type { Io } from '../io.ts'
 
 /** A tree whose supervisor runs where the workers are. */
@@ -17,10 +19,9 @@ export interface DetachedTrees extends AsyncDisposable {
   readonly faults: readonly Error[]
 }
 
-/** `everywhere`: also those of a cluster that only a kubeconfig names. */
-export async function findDetached(io: Io, search: { readonly everywhere?: boolean } = {}): Promise<DetachedTrees> {
+export async function findDetached(io: Io, search: Search = {}): Promise<DetachedTrees> {
   const targets = (await engineTargets(io, search)).filter(({ name }) => name === 'kubernetes')
-  const held = await Promise.all(targets.map(hold))
+  const held = await Promise.all(targets.map((target) => hold(target, answerMsOf(target, search))))
   return {
     trees: held.flatMap((one) => ('trees' in one ? one.trees : [])).toSorted((a, b) => a.createdAt - b.createdAt),
     faults: held.flatMap((one) => ('fault' in one ? [one.fault] : [])),
@@ -46,12 +47,13 @@ export function detachedNamed(wanted: string, trees: readonly DetachedTree[]): D
 type Held = { readonly trees: readonly DetachedTree[]; readonly release: () => Promise<void> } | { readonly fault: Error }
 
 /** The trees of one engine, which stays open until it is released. */
-async function hold(target: EngineTarget): Promise<Held> {
+async function hold(target: EngineTarget, limitMs: number): Promise<Held> {
   let release!: () => void
   const released = new Promise<void>((resolve) => (release = resolve))
-  return await new Promise<Held>((resolve) => {
-    const closed = withEngine(target, async (engine) => {
-      const trees = await inTime(treesOf(engine), target.name)
+  const late = new AbortController()
+  const held = new Promise<Held>((resolve) => {
+    const use = async (engine: Engine): Promise<void> => {
+      const trees = await treesOf(engine)
       resolve({
         trees,
         release: async () => {
@@ -60,8 +62,14 @@ async function hold(target: EngineTarget): Promise<Held> {
         },
       })
       await released
-    })
+    }
+    const closed = withEngine(target, use, { signal: late.signal })
     closed.catch((fault: Error) => resolve({ fault }))
+  })
+  return await inTime(held, target.name, limitMs).catch((fault: Error) => {
+    late.abort()
+    release()
+    return { fault }
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Io } from '../io.ts'
 import { ControlClient } from '../control/control-client.ts'
 import type { Living, LivingRun } from '../control/living-runs.ts'
+import type { Search } from '../control/search.ts'
 import { findDetached, type DetachedTree } from './find.ts'
 
 /** A program has to be started in the supervisor's pod first. */
@@ -13,8 +14,8 @@ export interface LivingDetached extends Omit<Living, 'silent'> {
 }
 
 /** The runs of detached trees that are alive, asked of their own supervisors. */
-export async function findLivingDetached(io: Io): Promise<LivingDetached> {
-  const found = await findDetached(io)
+export async function findLivingDetached(io: Io, search: Search = {}): Promise<LivingDetached> {
+  const found = await findDetached(io, search)
   const alive = found.trees.filter(({ state }) => state !== 'ended')
   const asked = await Promise.all(alive.map(async (tree) => ({ tree, answer: await ask(tree) })))
   return {

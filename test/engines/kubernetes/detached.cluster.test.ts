@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -62,11 +62,12 @@ describe.runIf(isThere)('cowait run --detach', () => {
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
     return ended.stdout.trim()
   }
-  /** Another terminal, of somebody else: nothing is shared but the kubeconfig. */
+  /** Another terminal, of somebody else, whose own kubeconfig alone names the cluster. */
   const other = { cwd: '', env: {} as NodeJS.ProcessEnv }
   beforeAll(() => {
     other.cwd = elsewhere
-    other.env = { ...process.env, HOME: elsewhere, TMPDIR: elsewhere, XDG_RUNTIME_DIR: elsewhere }
+    cpSync(process.env['KUBECONFIG'] ?? '', join(elsewhere, '.kube/config'))
+    other.env = { ...process.env, HOME: elsewhere, TMPDIR: elsewhere, XDG_RUNTIME_DIR: elsewhere, KUBECONFIG: '' }
   })
   const there = (...args: string[]): Promise<Ended> => cowait(args, other)
   const listed = async (): Promise<{ id: string; parent: string | null; status: string }[]> =>
