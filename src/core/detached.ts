@@ -14,6 +14,8 @@ export interface DetachedStart {
   readonly tree: Tree
   /** What the supervisor's program reads, whole. It may hold what nobody else is to see. */
   readonly plan: readonly Uint8Array[]
+  /** How long that may take; the engine's patience unless told. */
+  readonly startTimeoutMs?: number | undefined
 }
 
 export interface DetachedInfo {

@@ -60,7 +60,8 @@ async function start(id: string, { plan, tree, engine: name, settings, ...rest }
     }
     const task = `${plan.task.module}:${plan.task.export}`
     let said: string | undefined
-    await detached.start({ run: id, task, tree, plan: told }, signal, ({ phase, detail }) => {
+    const { startTimeoutMs = defaults.startTimeoutMs } = plan.options
+    await detached.start({ run: id, task, tree, plan: told, startTimeoutMs }, signal, ({ phase, detail }) => {
       if (detail !== undefined && detail !== said) io.stderr.write(`${id} ${phase}: ${(said = detail)}\n`)
     })
   })

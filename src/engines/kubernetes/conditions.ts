@@ -71,6 +71,17 @@ export function unscheduled({ status }: Pod): string | undefined {
   return scheduled.message || scheduled.reason || 'no node has been found for it'
 }
 
+/** What a pod's start waits for, for people. */
+export function waitsFor(pod: Pod): string {
+  const unplaced = unscheduled(pod)
+  if (unplaced !== undefined) return `no node takes its pod: ${unplaced}`
+  const node = pod.spec?.nodeName
+  if (node === undefined) return 'no node has been found for its pod yet'
+  if (isRunning(pod)) return `its pod runs on node ${node}, and does not answer`
+  const { reason = 'it has not begun', message } = workerOf(pod)?.state?.waiting ?? {}
+  return `its pod on node ${node} does not run yet: ${reason}${message ? `: ${message}` : ''}`
+}
+
 /** How a worker ended, as far as its pod tells; undefined while it runs. */
 export function exitOf(pod: Pod, memoryLimit: string | undefined): Exit | undefined {
   const { terminated } = workerOf(pod)?.state ?? {}

@@ -152,6 +152,37 @@ describe.runIf(isThere)('cowait run --detach', () => {
     await until('nothing is left', async () => (await left()) === 0, 60_000)
   })
 
+  test('of one that is killed while its pod waits nothing stays; one that has begun has no deadline', async () => {
+    const deadlineOf = async (job: string): Promise<number | undefined> =>
+      ((await api('GET', `${jobs}/${job}`)) as { spec: { activeDeadlineSeconds?: number } }).spec.activeDeadlineSeconds
+    configure({ supervisorAccount: 'cowait', nodeSelector: { disk: 'none' } })
+    const starting = new Invocation(['run', 'jobs:sees', '--engine', 'kubernetes', '--detach'], { cwd: project })
+    await starting.shows('waiting: ')
+    const [job = ''] = await jobsOfRuns()
+    expect(await deadlineOf(job)).toBe(60)
+    await until('its deadline is moved on', async () => ((await deadlineOf(job)) ?? 0) > 60)
+    starting.child.kill('SIGKILL')
+    await starting.ended
+    // The cluster's own doing, sooner than it would come.
+    await api('PATCH', `${jobs}/${job}`, { spec: { activeDeadlineSeconds: 1 } })
+    await until('its Job is gone', async () => !(await jobsOfRuns()).includes(job), 60_000)
+    await until('its pod is gone', async () => ((await api('GET', pods)) as { items: object[] }).items.length === 0, 60_000)
+    await cowait(['prune'], { cwd: project })
+    configure({ supervisorAccount: 'cowait' })
+    const run = await detach('jobs:both', '-i', 'until=1h')
+    expect(await deadlineOf(run)).toBeUndefined()
+    await only(run)
+  })
+
+  test('a start takes no longer than startTimeout, and says what it has waited for', async () => {
+    configure({ supervisorAccount: 'cowait', nodeSelector: { disk: 'none' }, startTimeout: '5s' })
+    const { code, stderr } = await cowait(['run', 'jobs:sees', '--engine', 'kubernetes', '--detach'], { cwd: project })
+    expect(stderr).toMatch(/did not start within 5s: no node takes its pod: 0\/\d+ nodes are available/)
+    expect(code).toBe(3)
+    expect(await jobsOfRuns()).toEqual([])
+    configure({ supervisorAccount: 'cowait' })
+  })
+
   test('a killed supervisor is told as such, and its workers go', async () => {
     const run = await detach('jobs:both', '-i', 'until=1h')
     const attached = new Invocation(['attach', run, '--progress', 'plain'], other)

@@ -3,20 +3,24 @@ import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { DetachedStart } from '../../../core/detached.ts'
 import type { StartPhase } from '../../../core/engine.ts'
+import { formatDuration } from '../../../core/duration.ts'
 import { EngineError } from '../../../core/errors.ts'
 import { codePath } from '../../delivery/code-layout.ts'
 import { ApiError, type StartOf } from '../api-error.ts'
-import { makeArchive } from '../archive.ts'
-import { isRunning, startProblem, unscheduled } from '../conditions.ts'
+import type { Metadata } from '../api-types.ts'
+import { makeArchive, type Archive } from '../archive.ts'
+import { isRunning, startProblem, unscheduled, waitsFor } from '../conditions.ts'
 import { ConnectTurns } from '../connect-turns.ts'
 import { createJob } from '../create-job.ts'
 import { Link } from '../link.ts'
 import { Warnings } from '../warnings.ts'
+import type { Setup } from '../pod-frames.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
 import type { DetachedPlace } from './place.ts'
-import { detachedLabel, endSeconds, opensBy, supervisorJob } from './supervisor-job.ts'
+import { StartLease } from './start-lease.ts'
+import { detachedLabel, endSeconds, handedOver, opensBy, supervisorJob } from './supervisor-job.ts'
 
 export interface SupervisorStart extends DetachedStart {
   readonly account: string
@@ -31,7 +35,10 @@ type Report = (phase: StartPhase) => void
 const archiveFile = '/cowait/archive'
 /** Before the cluster's kill the supervisor's own program ends what is left. */
 const graceMs = (endSeconds - 5) * 1000
-const keptSeconds = 3600
+/** For a node to be found, an image to be pulled and a program to begin, where the run's options do not say. */
+const defaultStartMs = 10 * 60_000
+/** Of Node's. */
+const longestTimerMs = 2 ** 31 - 1
 
 /** Rejects with what the cluster or the program says; the Job may be there then. */
 export async function startSupervisor(
@@ -40,41 +47,40 @@ export async function startSupervisor(
   signal: AbortSignal,
   report: Report,
 ): Promise<void> {
-  const { run, task, tree, plan, account, about, pods, jobs } = start
+  const { run, task, tree, plan, account, about, pods, jobs, startTimeoutMs = defaultStartMs } = start
   report({ phase: 'preparing' })
   const [archive, program] = await Promise.all([
     makeArchive(tree, runtimeDirectory, signal, { supervisor: true }),
     readFile(join(runtimeDirectory, 'pod.js')),
   ])
-  await using supervisor = new SupervisorPod({ client, run, pods, program, about, report }, signal)
+  await using supervisor = new SupervisorPod({ client, run, pods, program, about, report, startTimeoutMs }, signal)
   await supervisor.watch()
   report({ phase: 'creating' })
   const { hash } = supervisor.link
-  const { name, uid } = await createJob(client, jobs, {
-    body: supervisorJob({ run, task, account, settings, hash, hasAbove: archive.hasAbove }),
-    labelSelector: `${detachedLabel}=${run}`,
-    isOurs: (job) => opensBy(job, hash),
-    signal,
-  })
-  await supervisor.connect()
-  report({ phase: 'booting' })
-  const place: DetachedPlace = {
-    namespace: about.namespace,
-    job: { name, ...(uid !== undefined && { uid }) },
-    archive: archiveFile,
-    program: archive.program,
-    hasAbove: archive.hasAbove,
+  {
+    await using _lease = new StartLease(client, `${jobs}/${run}`)
+    const metadata = await createJob(client, jobs, {
+      body: supervisorJob({ run, task, account, settings, hash, hasAbove: archive.hasAbove }),
+      labelSelector: `${detachedLabel}=${run}`,
+      isOurs: (job) => opensBy(job, hash),
+      signal: supervisor.signal,
+    })
+    await supervisor.connect()
+    report({ phase: 'booting' })
+    await supervisor.deliver(setupOf(archive, metadata, about.namespace), archive.pieces)
   }
-  const argv = ['node', posix.join(posix.dirname(archive.program), 'detached.js'), JSON.stringify(place)]
-  const setup = { argv, cwd: codePath, orphanGraceMs: 0, detached: { archive: archiveFile, graceMs } }
-  await supervisor.pod.deliver(setup, archive.pieces)
-  // From here on its end is to be seen.
   await client.call('PATCH', `${jobs}/${run}`, {
-    body: { spec: { ttlSecondsAfterFinished: settings.keepDetached ?? keptSeconds } },
+    body: handedOver(settings),
     contentType: 'application/merge-patch+json',
-    signal,
+    signal: supervisor.signal,
   })
   await supervisor.tell(plan)
+}
+
+function setupOf({ program, hasAbove }: Archive, { name, uid }: Metadata, namespace: string): Setup {
+  const place: DetachedPlace = { namespace, job: { name, ...(uid !== undefined && { uid }) }, archive: archiveFile, program, hasAbove }
+  const argv = ['node', posix.join(posix.dirname(program), 'detached.js'), JSON.stringify(place)]
+  return { argv, cwd: codePath, orphanGraceMs: 0, detached: { archive: archiveFile, graceMs } }
 }
 
 interface PodOptions {
@@ -84,6 +90,7 @@ interface PodOptions {
   readonly program: Buffer
   readonly about: StartOf
   readonly report: Report
+  readonly startTimeoutMs: number
 }
 
 /** The pod that the cluster makes for the Job, for as long as who started it speaks to it. */
@@ -93,15 +100,20 @@ class SupervisorPod implements AsyncDisposable {
   readonly #options: PodOptions
   readonly #turns = new ConnectTurns()
   readonly #failed = new AbortController()
-  readonly #either: AbortSignal
+  readonly #patience: NodeJS.Timeout
+  /** Aborts when its start has failed, or as whoever starts it says. */
+  readonly signal: AbortSignal
   readonly #watch: PodWatch
   readonly #known: Promise<void>
   #path = ''
+  /** For people: what its start waits for. */
+  #waits = 'its Job has no pod yet'
 
   constructor(options: PodOptions, signal: AbortSignal) {
-    const { client, run, pods, program } = options
+    const { client, run, pods, program, startTimeoutMs } = options
     this.#options = options
-    this.#either = AbortSignal.any([signal, this.#failed.signal])
+    this.signal = AbortSignal.any([signal, this.#failed.signal])
+    this.#patience = setTimeout(() => this.#failed.abort(this.#late()), Math.min(startTimeoutMs, longestTimerMs))
     const path = (): string => this.#path
     this.link = new Link({
       client,
@@ -124,8 +136,9 @@ class SupervisorPod implements AsyncDisposable {
       labelSelector: `${detachedLabel}=${run}`,
       onPod: (state) => {
         this.#path ||= `${pods}/${state.metadata.name}`
-        const waits = unscheduled(state)
-        if (waits !== undefined) options.report({ phase: 'waiting', detail: waits })
+        this.#waits = waitsFor(state)
+        const unplaced = unscheduled(state)
+        if (unplaced !== undefined) options.report({ phase: 'waiting', detail: unplaced })
         if (isRunning(state)) this.#turns.wake(this.#path)
         const problem = this.link.session.hasHeard ? undefined : startProblem(state, options.about)
         if (problem) this.#failed.abort(problem)
@@ -143,11 +156,17 @@ class SupervisorPod implements AsyncDisposable {
   /** Resolves when the pod answers, which the Job makes that was created. */
   async connect(): Promise<void> {
     const { client, run, about } = this.#options
-    new Warnings(client, { namespace: about.namespace, kind: 'Job' }).follow(run, this.#either, ({ reason, message }) => {
+    new Warnings(client, { namespace: about.namespace, kind: 'Job' }).follow(run, this.signal, ({ reason, message }) => {
       if (reason === 'FailedCreate' && this.#path === '') this.#failed.abort(new ApiError(422, { message }))
     })
     await this.#unlessAborted(this.#known)
-    await this.link.open(this.#either)
+    await this.link.open(this.signal)
+  }
+
+  /** Sends it its program. */
+  async deliver(setup: Setup, pieces: readonly Buffer[]): Promise<void> {
+    this.#waits = 'its pod runs, and its program has not begun'
+    await this.#unlessAborted(this.pod.deliver(setup, pieces))
   }
 
   /** Resolves when its program has begun what the plan says. */
@@ -159,10 +178,18 @@ class SupervisorPod implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#patience)
     this.#failed.abort(new Error('It goes on alone.'))
     this.pod.expectRemoval()
     this.link.close()
     await this.#watch.close()
+  }
+
+  #late(): EngineError {
+    const { run, startTimeoutMs } = this.#options
+    return new EngineError(`The supervisor of ${run} did not start within ${formatDuration(startTimeoutMs)}: ${this.#waits}`, {
+      hint: 'See to what it waits for, or give it more time with "startTimeout".',
+    })
   }
 
   async #firstWord(): Promise<void> {
@@ -178,7 +205,7 @@ class SupervisorPod implements AsyncDisposable {
   }
 
   async #unlessAborted<T>(promise: Promise<T>): Promise<T> {
-    const signal = this.#either
+    const { signal } = this
     signal.throwIfAborted()
     let stop!: () => void
     const aborted = new Promise<never>((_resolve, reject) => {

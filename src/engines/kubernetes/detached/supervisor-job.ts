@@ -4,6 +4,7 @@ import { codePath } from '../../delivery/code-layout.ts'
 import { podSpec } from '../pod-spec.ts'
 import type { Job } from '../api-types.ts'
 import type { KubernetesSettings } from '../settings.ts'
+import { startLeaseSeconds } from './start-lease.ts'
 
 export interface SupervisorJobOptions {
   readonly run: string
@@ -21,7 +22,7 @@ export const taskAnnotation = 'cowait/task'
 /** From the cluster's SIGTERM to its SIGKILL: for the whole tree to end. */
 export const endSeconds = 30
 
-/** A `batch/v1` Job that the cluster removes as soon as it has ended, until it is told to keep it longer. */
+/** A `batch/v1` Job that the cluster ends after its lease and removes as soon as it has ended, until it goes on alone (`handedOver`). */
 export function supervisorJob({ run, task, account, settings, hash, hasAbove }: SupervisorJobOptions): object {
   const { envFrom: _env, podVolumes: _volumes, ...placing } = settings
   const { metadata, spec } = podSpec({
@@ -41,6 +42,7 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
     spec: {
       backoffLimit: 0,
       ttlSecondsAfterFinished: 0,
+      activeDeadlineSeconds: startLeaseSeconds,
       template: {
         metadata: { labels: { ...settings.podLabels, ...labels }, annotations },
         spec: { ...spec, automountServiceAccountToken: true, terminationGracePeriodSeconds: endSeconds },
@@ -53,6 +55,13 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
 export function opensBy({ spec }: Job, hash: string): boolean {
   return spec?.template?.spec?.containers?.some(({ command }) => command?.includes(hash)) === true
 }
+
+/** What changes in the Job when its supervisor has all that it needs: it has no deadline, and its end is to be seen. */
+export function handedOver({ keepDetached = keptSeconds }: KubernetesSettings): object {
+  return { spec: { activeDeadlineSeconds: null, ttlSecondsAfterFinished: keepDetached } }
+}
+
+const keptSeconds = 3600
 
 const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
   code: { hash: '', path: codePath, cwd: codePath },
