@@ -153,6 +153,7 @@ class Kubernetes implements Engine {
   readonly #starting = new Map<WorkerId, Promise<unknown>>()
   readonly #closing = new AbortController()
   #program: Promise<Buffer> | undefined
+  #removedAt = -Infinity
 
   constructor({ owner, runtimeDirectory, settings, client, namespace, place }: Parts) {
     this.detached = new KubernetesDetached({ client, namespace, settings, runtimeDirectory })
@@ -192,6 +193,7 @@ class Kubernetes implements Engine {
         this.#workers.set(pod.facts.id, { pod, link })
       },
       forget: (pod) => this.#forget(pod),
+      leftAt: () => Math.max(this.#removedAt, ...[...this.#workers.values()].map(({ pod }) => pod.leftAt)),
     }
   }
 
@@ -347,6 +349,7 @@ class Kubernetes implements Engine {
   }
 
   #forget(pod: PodWorker): void {
+    this.#removedAt = performance.now()
     if (this.#named.get(pod.facts.name) === pod) this.#named.delete(pod.facts.name)
     if (this.#workers.get(pod.facts.id)?.pod === pod) this.#workers.delete(pod.facts.id)
   }

@@ -41,6 +41,7 @@ export class PodWorker {
   #leave!: () => void
   #hasExited = false
   #isGone = false
+  #leftAt = -Infinity
   #isRemoving = false
   #awaitingRoom: (() => void)[] = []
 
@@ -56,6 +57,11 @@ export class PodWorker {
 
   get hasExited(): boolean {
     return this.#hasExited
+  }
+
+  /** When its worker ended, or was to be removed, of `performance.now()`; `-Infinity` until then. */
+  get leftAt(): number {
+    return this.#leftAt
   }
 
   get isGone(): boolean {
@@ -120,6 +126,7 @@ export class PodWorker {
 
   /** From now on its end is our own doing. */
   expectRemoval(): void {
+    this.#leftAt = performance.now()
     this.#isRemoving = true
   }
 
@@ -151,6 +158,7 @@ export class PodWorker {
   #end(exit: Exit): void {
     if (this.#hasExited) return
     this.#hasExited = true
+    this.#leftAt = performance.now()
     this.#settle(exit)
     this.#output.end()
     this.#endChannel()

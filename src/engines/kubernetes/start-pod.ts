@@ -2,12 +2,13 @@
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { ApiClient } from './api-client.ts'
-import { connectionError, isMissing, isTaken, startError, type StartOf } from './api-error.ts'
+import { connectionError, isMissing, startError, type StartOf } from './api-error.ts'
 import type { Pod } from './api-types.ts'
 import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
 import { isOvertaken, isRunning, startProblem, unscheduled, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
+import { createPod } from './create-pod.ts'
 import type { Keepers } from './keepers.ts'
 import { Link, type Direct } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
@@ -36,6 +37,8 @@ export interface StartEnvironment {
   readonly orphanGraceMs: number
   remember(pod: PodWorker, link: Link): void
   forget(pod: PodWorker): void
+  /** When a pod ended or was removed last, of `performance.now()`. */
+  leftAt(): number
 }
 
 interface Start {
@@ -128,7 +131,8 @@ async function createAndConnect(
     const keeper = spec.keep ? await environment.keepers.make(spec, name, anchor) : undefined
     const { annotations } = environment
     const body = podSpec({ spec, settings, anchor, keeper, annotations, hash: link.hash, hasAbove: archive.hasAbove })
-    await create(client, pods, { ...body, metadata: { ...(body as { metadata: object }).metadata, name } })
+    const named = { ...body, metadata: { ...(body as { metadata: object }).metadata, name } }
+    await createPod({ client, pods, body: named, leftAt: environment.leftAt }, signal)
     signal.throwIfAborted()
     await link.open(AbortSignal.any([signal, failed.signal]))
     turns.arrive(path)
@@ -158,14 +162,6 @@ async function createAndConnect(
   } finally {
     started.abort()
   }
-}
-
-/** The name is ours alone: where it is taken, an earlier try that seemed to fail has made it. */
-async function create(client: ApiClient, pods: string, body: object): Promise<void> {
-  // Not to be given up half-way: a pod that the cluster makes after that would belong to nobody.
-  await client.call<Pod>('POST', pods, { body, query: { fieldManager: 'cowait' } }).catch((error: unknown) => {
-    if (!isTaken(error)) throw error
-  })
 }
 
 /** What a pod that does not run yet waits for. */

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
 import { ApiError } from '../../../src/engines/kubernetes/api-error.ts'
+import { createPod } from '../../../src/engines/kubernetes/create-pod.ts'
 import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
 import { Warnings } from '../../../src/engines/kubernetes/warnings.ts'
 import { broken, json, serveApi, type Answer } from './serve-api.ts'
@@ -129,4 +130,31 @@ test('one watch tells the warnings of all that are waited for, and ends with the
   const closed = once(watching!, 'close')
   stop.abort()
   await closed
+})
+
+const conflict = json(409, {
+  reason: 'Conflict',
+  message: 'Operation cannot be fulfilled on resourcequotas "q": the object has been modified',
+})
+const full = json(403, { reason: 'Forbidden', message: 'pods "p" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3' })
+
+test("a pod is asked for again when a quota's count was in the way, or has not heard yet that others went", async () => {
+  const { client, asked } = await serve(conflict, full, conflict, full, json(201, {}))
+  await createPod({ client, pods: '/pods', body: {}, leftAt: () => performance.now() }, AbortSignal.timeout(20_000))
+  expect(asked).toHaveLength(5)
+})
+
+test('a quota that is full is told soon where no pod of ours has just gone', async () => {
+  for (const leftAt of [-Infinity, performance.now() - 9500]) {
+    const { client, asked } = await serve(...Array.from({ length: 50 }, () => full))
+    const made = createPod({ client, pods: '/pods', body: {}, leftAt: () => leftAt }, AbortSignal.timeout(20_000))
+    await expect(made).rejects.toThrow('exceeded quota')
+    expect(asked.length).toBeGreaterThan(1)
+  }
+})
+
+test('a pod that is there already was made by a try before', async () => {
+  const { client, asked } = await serve(json(409, { reason: 'AlreadyExists', message: 'pods "p" already exists' }))
+  await createPod({ client, pods: '/pods', body: {}, leftAt: () => -Infinity }, AbortSignal.timeout(20_000))
+  expect(asked).toHaveLength(1)
 })

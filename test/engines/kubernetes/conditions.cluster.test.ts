@@ -119,6 +119,17 @@ describe.runIf(namespace)('what keeps a pod from starting is told with its cause
     expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`quota of namespace ${namespace}`) })
   })
 
+  test("a quota that holds just what runs at once is in nobody's way", async () => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'three' }, spec: { hard: { pods: '3' } } }
+    const path = `/api/v1/namespaces/${namespace}/resourcequotas`
+    await withObject(path, quota, async () => {
+      await until('the quota counts', async () => (await api('GET', `${path}/three`)).status?.hard?.pods === '3')
+      const engine = { name: 'kubernetes', isolated: true, options: { engine: 'kubernetes' } }
+      await using host = await openHost(engine, { concurrency: 2 })
+      expect(await host.output('calls:fan', { width: 8 })).toBe(28)
+    })
+  })
+
   test('a limit of the namespace does not admit it', async () => {
     const spec = { limits: [{ type: 'Container', max: { memory: '64Mi' }, default: { memory: '64Mi' } }] }
     const limits = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec }
