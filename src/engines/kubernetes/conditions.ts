@@ -6,13 +6,14 @@ import type { StartOf } from './api-error.ts'
 import type { ContainerStatus, Pod } from './api-types.ts'
 import { notFoundCode } from './launch-line.ts'
 import { containerName } from './pod-spec.ts'
+import type { Pulling } from './pull-problem.ts'
 import type { Warning } from './warnings.ts'
 
-/** What keeps a pod from starting, for good; undefined while it may still come. */
-export function startProblem(pod: Pod, about: StartOf): EngineError | undefined {
+/** What keeps a pod from starting, for good; undefined while it may still come. `pulling` is one pod's, of all its states. */
+export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): EngineError | undefined {
   const { waiting, terminated } = workerOf(pod)?.state ?? {}
   if (waiting?.reason !== undefined) {
-    const problem = waitingProblem(waiting.reason, waiting.message ?? '', about)
+    const problem = waitingProblem(waiting.reason, waiting.message ?? '', about, pulling)
     if (problem) return problem
   }
   if (terminated) {
@@ -117,7 +118,7 @@ function workerOf({ status }: Pod): ContainerStatus | undefined {
   return status?.containerStatuses?.find(({ name }) => name === containerName)
 }
 
-function waitingProblem(reason: string, message: string, { name, image, namespace }: StartOf): EngineError | undefined {
+function waitingProblem(reason: string, message: string, { name, image, namespace }: StartOf, pulling: Pulling): EngineError | undefined {
   const words = message && `: ${message}`
   switch (reason) {
     case 'InvalidImageName':
@@ -129,7 +130,7 @@ function waitingProblem(reason: string, message: string, { name, image, namespac
     case 'ErrImagePull':
     case 'ImagePullBackOff':
     case 'RegistryUnavailable':
-      return pullProblem(message, image)
+      return pulling.hear(reason, message)
     case 'CreateContainerConfigError':
     case 'CreateContainerError':
     case 'RunContainerError':
@@ -143,21 +144,6 @@ function waitingProblem(reason: string, message: string, { name, image, namespac
     default:
       return undefined
   }
-}
-
-function pullProblem(message: string, image: string): EngineError {
-  const words = message && ` (${message})`
-  if (/unauthorized|denied|forbidden|authentication required|no basic auth|40[13]/i.test(message) && !/404/.test(message)) {
-    return new EngineError(`Image "${image}" may not be pulled${words}.`, {
-      hint: 'Check its name; for a private registry make a secret ("kubectl create secret docker-registry") and name it in "imagePullSecrets".',
-    })
-  }
-  if (/not found|manifest unknown|404|does not exist/i.test(message)) {
-    return new EngineError(`Image "${image}" was not found${words}.`, { hint: 'Correct "image", or push it to its registry.' })
-  }
-  return new EngineError(`Image "${image}" could not be pulled${words}.`, {
-    hint: 'Check that the nodes can reach its registry, or bring the image to them.',
-  })
 }
 
 function evictionText(pod: Pod): string {

@@ -14,6 +14,7 @@ import { Link, type Direct } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
 import type { PodWatch } from './pod-watch.ts'
+import { Pulling } from './pull-problem.ts'
 import type { KubernetesSettings } from './settings.ts'
 import type { Warnings } from './warnings.ts'
 
@@ -111,6 +112,7 @@ async function createAndConnect(
     told = phase.detail ?? told
   }
   let hasNode = false
+  const pulling = new Pulling(about.image)
   pod.onPod = (state) => {
     const now = stateOf(state)
     if (now) tell(now)
@@ -124,7 +126,7 @@ async function createAndConnect(
     }
     if (isRunning(state)) turns.wake(path)
     if (tries < overtakenTries && isOvertaken(state)) isOver = true
-    const problem = isOver ? new EngineError('overtaken') : startProblem(state, about)
+    const problem = isOver ? new EngineError('overtaken') : startProblem(state, about, pulling)
     if (problem) failed.abort(problem)
   }
   try {
@@ -169,7 +171,10 @@ function stateOf(pod: Pod): StartPhase | undefined {
   const waits = unscheduled(pod)
   if (waits !== undefined) return { phase: 'waiting', detail: waits }
   const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting
-  return waiting?.reason === 'ContainerCreating' ? { phase: 'creating', detail: `on node ${pod.spec?.nodeName ?? '?'}` } : undefined
+  const node = `on node ${pod.spec?.nodeName ?? '?'}`
+  if (waiting?.reason === 'ContainerCreating') return { phase: 'creating', detail: node }
+  const isPulling = waiting?.reason === 'ErrImagePull' || waiting?.reason === 'ImagePullBackOff'
+  return isPulling ? { phase: 'creating', detail: `${node}: ${waiting.message ?? waiting.reason}` } : undefined
 }
 
 /** Idempotent. With a grace of 0 the cluster forgets it at once, and ends what still runs. */

@@ -3,6 +3,7 @@ import { EngineError } from '../../../src/core/errors.ts'
 import { ApiError, startError } from '../../../src/engines/kubernetes/api-error.ts'
 import type { ContainerStatus, Pod } from '../../../src/engines/kubernetes/api-types.ts'
 import { exitOf, isOvertaken, startProblem, unscheduled } from '../../../src/engines/kubernetes/conditions.ts'
+import { Pulling } from '../../../src/engines/kubernetes/pull-problem.ts'
 import type { Cluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
 
 const about = { name: 'train', image: 'acme/train:2', namespace: 'team' }
@@ -29,24 +30,59 @@ describe('a pod that cannot start', () => {
     [{ reason: 'InvalidImageName', message: 'bad' }, /no image's name/, /Correct/],
     [{ reason: 'CreateContainerConfigError', message: 'secret "api" not found' }, /could not be made.*secret "api"/, /Make what it names/],
   ])('says why and what to do: %j', (waiting, message, hint) => {
-    const problem = startProblem(pod({ waiting }), about)
+    const problem = startProblem(pod({ waiting }), about, new Pulling(about.image))
     expect(problem?.message).toMatch(message)
     expect(problem?.hint).toMatch(hint)
   })
 
+  test.each([
+    'pull QPS exceeded',
+    'toomanyrequests: You have reached your unauthenticated pull rate limit',
+    'unexpected status from HEAD request to https://r.test/v2/a/manifests/2: 429 Too Many Requests',
+    'failed to authorize: failed to fetch anonymous token: unexpected status: 503 Service Unavailable',
+    'failed to do request: Head "https://r.test/v2/": dial tcp 10.0.0.9:443: i/o timeout',
+    'net/http: TLS handshake timeout',
+  ])('may yet come where its image could not be pulled now: %s', (message) => {
+    let now = 0
+    const pulling = new Pulling(about.image, () => now)
+    const hear = (reason: string, words: string): EngineError | undefined =>
+      startProblem(pod({ waiting: { reason, message: words } }), about, pulling)
+    expect(hear('ErrImagePull', message)).toBeUndefined()
+    expect(hear('ImagePullBackOff', `Back-off pulling image "acme/train:2": ErrImagePull: ${message}`)).toBeUndefined()
+    now = 12_000
+    expect(hear('ErrImagePull', message)).toBeUndefined()
+    expect(hear('ImagePullBackOff', 'Back-off pulling image "acme/train:2"')).toBeUndefined()
+    now = 33_000
+    const problem = hear('ErrImagePull', message)
+    expect(problem?.message).toMatch(/could not be pulled, again and again/)
+    expect(problem?.message).toContain(message)
+  })
+
+  test('is not read from the names in what a registry says', () => {
+    const image = 'acme/401:404@sha256:404403'
+    const problem = (message: string): string | undefined =>
+      startProblem(pod({ waiting: { reason: 'ErrImagePull', message } }), { ...about, image }, new Pulling(image))?.message
+    expect(problem(`failed to resolve "${image}" at https://r.test/v2/401/404: dial tcp: connection refused`)).toMatch(
+      /could not be pulled \(/,
+    )
+    expect(problem('layer sha256:e401f404a403 is damaged: abc401def')).toMatch(/could not be pulled \(/)
+    expect(problem('unexpected status from GET request to https://r.test/429: 403 Forbidden')).toMatch(/may not be pulled/)
+    expect(problem(`${image}: not found`)).toMatch(/was not found/)
+  })
+
   test('ended before it began', () => {
     const ended = (exitCode: number, reason: string, message = ''): string | undefined =>
-      startProblem(pod({ terminated: { exitCode, reason, message } }), about)?.message
+      startProblem(pod({ terminated: { exitCode, reason, message } }), about, new Pulling(about.image))?.message
     expect(ended(127, 'Error')).toMatch(/has no program "node"/)
     expect(ended(128, 'StartError', 'exec: "sh": executable file not found in $PATH')).toMatch(/has no shell/)
     expect(ended(1, 'Error')).toMatch(/ended before its worker could be started: Error with exit code 1/)
   })
 
   test('still may come while it waits for its container or for a node', () => {
-    expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about)).toBeUndefined()
+    expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about, new Pulling(about.image))).toBeUndefined()
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' }]
     const waiting: Pod = { metadata: { name: 'p' }, status: { phase: 'Pending', conditions } }
-    expect(startProblem(waiting, about)).toBeUndefined()
+    expect(startProblem(waiting, about, new Pulling(about.image))).toBeUndefined()
     expect(unscheduled(waiting)).toBe('0/3 nodes are available')
   })
 

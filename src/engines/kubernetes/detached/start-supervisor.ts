@@ -17,6 +17,7 @@ import { Warnings } from '../warnings.ts'
 import type { Setup } from '../pod-frames.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
+import { Pulling } from '../pull-problem.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
 import type { DetachedPlace } from './place.ts'
 import { StartLease } from './start-lease.ts'
@@ -128,6 +129,7 @@ class SupervisorPod implements AsyncDisposable {
       onLost: (why) => void this.pod.lose(why),
     })
     this.pod = new PodWorker({ id: run, name: run, memoryLimit: undefined, keep: false }, () => this.link)
+    const pulling = new Pulling(options.about.image)
     let know!: () => void
     this.#known = new Promise((resolve) => (know = resolve))
     this.#watch = new PodWatch({
@@ -140,7 +142,7 @@ class SupervisorPod implements AsyncDisposable {
         const unplaced = unscheduled(state)
         if (unplaced !== undefined) options.report({ phase: 'waiting', detail: unplaced })
         if (isRunning(state)) this.#turns.wake(this.#path)
-        const problem = this.link.session.hasHeard ? undefined : startProblem(state, options.about)
+        const problem = this.link.session.hasHeard ? undefined : startProblem(state, options.about, pulling)
         if (problem) this.#failed.abort(problem)
         this.pod.hear(state)
         know()
