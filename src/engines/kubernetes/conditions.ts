@@ -114,6 +114,11 @@ export function isRunning(pod: Pod): boolean {
   return workerOf(pod)?.state?.running !== undefined
 }
 
+/** Whether the worker's container has ended. */
+export function hasTerminated(pod: Pod): boolean {
+  return workerOf(pod)?.state?.terminated !== undefined
+}
+
 function workerOf({ status }: Pod): ContainerStatus | undefined {
   return status?.containerStatuses?.find(({ name }) => name === containerName)
 }

@@ -316,17 +316,18 @@ class Kubernetes implements Engine {
   }
 
   async #removeKnown({ pod, link }: Known, graceMs: number): Promise<void> {
-    const { facts, worker, gone } = pod
+    const { facts, over, gone } = pod
     const path = `${this.#pods}/${facts.name}`
     pod.expectRemoval()
     pod.askToEnd({ graceMs })
-    if (!pod.hasExited) await within(worker.exited, link.session.isConnected ? graceMs + killedMs : 0)
-    const isSure = pod.hasExited
+    // One that is being deleted, or out of reach, still runs; one that was deleted by force may, for a moment.
+    if (!pod.isOver && link.session.isConnected) await within(Promise.race([over, gone]), graceMs + killedMs)
+    if (!pod.isOver && pod.isGone && link.session.isConnected) await within(over, killedMs)
     if (!pod.isGone) {
-      await removePod(this.#client, path, isSure ? 0 : deletionSeconds)
+      await removePod(this.#client, path, pod.isOver ? 0 : deletionSeconds)
       // Told by the watch; the second time the cluster is asked not to wait for its node.
-      if (!isSure) await within(gone, deletionMs)
-      if (!isSure && !pod.isGone) await removePod(this.#client, path, 0)
+      if (!pod.isOver) await within(Promise.race([gone, over]), deletionMs)
+      if (!pod.isGone) await removePod(this.#client, path, 0)
     }
     if (facts.keep) await this.#keepers.remove(facts.name)
     pod.markDeleted()

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Exit, Worker, WorkerId } from '../../core/engine.ts'
 import { OutputQueue } from '../output-queue.ts'
 import type { Pod } from './api-types.ts'
-import { exitOf } from './conditions.ts'
+import { exitOf, hasTerminated } from './conditions.ts'
 import type { Link } from './link.ts'
 import { down, up, type EndRequest, type PodExit, type Setup } from './pod-frames.ts'
 import { readExit } from './pod-words.ts'
@@ -32,6 +32,8 @@ export class PodWorker {
   readonly worker: Worker
   /** Settles when the cluster no longer has the pod. */
   readonly gone: Promise<void>
+  /** Settles when the worker is known to have ended: by its pod's own word, or by its container's state. */
+  readonly over: Promise<void>
   /** What its state was last, for who starts it. */
   onPod: (pod: Pod) => void = () => {}
   readonly #link: () => Link
@@ -39,7 +41,9 @@ export class PodWorker {
   readonly #output = new OutputQueue()
   #settle!: (exit: Exit) => void
   #leave!: () => void
+  #finish!: () => void
   #hasExited = false
+  #isOver = false
   #isGone = false
   #leftAt = -Infinity
   #isRemoving = false
@@ -49,14 +53,16 @@ export class PodWorker {
     this.facts = facts
     this.#link = link
     this.gone = new Promise((resolve) => (this.#leave = resolve))
+    this.over = new Promise((resolve) => (this.#finish = resolve))
     this.#channel = this.#openChannel()
     this.#output.dropAbove = outputBound
     const exited = new Promise<Exit>((resolve) => (this.#settle = resolve))
     this.worker = { id: facts.id, channel: this.#channel, output: this.#output, exited }
   }
 
-  get hasExited(): boolean {
-    return this.#hasExited
+  /** Whether the worker is known to have ended. `exited` may settle before, for a pod that is being deleted or out of reach. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** When its worker ended, or was to be removed, of `performance.now()`; `-Infinity` until then. */
@@ -103,6 +109,7 @@ export class PodWorker {
   /** The watch speaks of it. */
   hear(pod: Pod): void {
     this.onPod(pod)
+    if (hasTerminated(pod)) this.#beOver()
     if (this.#isRemoving) return
     const exit = exitOf(pod, this.facts.memoryLimit)
     if (exit?.how === 'removed') this.#end(exit)
@@ -132,7 +139,7 @@ export class PodWorker {
 
   /** Asks the pod to end its worker. */
   askToEnd(request: EndRequest): void {
-    if (!this.#hasExited || this.facts.keep) this.#link().session.send(down.end, Buffer.from(JSON.stringify(request)))
+    if (!this.#isOver || this.facts.keep) this.#link().session.send(down.end, Buffer.from(JSON.stringify(request)))
   }
 
   /** Asks the pod to stay when its worker has ended; resolves when it has heard that. */
@@ -142,7 +149,13 @@ export class PodWorker {
     await session.confirmed()
   }
 
+  #beOver(): void {
+    this.#isOver = true
+    this.#finish()
+  }
+
   #takeExit(said: PodExit): void {
+    this.#beOver()
     const exit = this.#exitOf(said)
     // Why its cluster ended it (a deletion, an eviction) is on its way from there.
     if (said.wasTerminated && !this.#isRemoving) void this.#endSoon(exit, reasonPatienceMs)

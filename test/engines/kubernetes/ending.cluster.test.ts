@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { findCluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
@@ -32,6 +33,22 @@ async function deadlines(): Promise<number[]> {
   return items.map(({ spec, status }) => Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000)
 }
 
+const ownCluster = process.env['TEST_CLUSTER']
+
+/** The worker processes of a pod on a node that is this machine. */
+function workersOf(uid: string): string[] {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  return readdirSync('/proc')
+    .filter((pid) => Number(pid) > 0 && read(`/proc/${pid}/cgroup`).includes(uid))
+    .filter((pid) => read(`/proc/${pid}/cmdline`).includes('worker.js'))
+}
+
 describe.runIf(await hasKubernetes())('when the supervisor or the way to it goes', () => {
   test.each(['ending:busy', 'ending:parentOfStubborn'])('a supervisor that is killed leaves nothing: %s', async (task) => {
     const child = spawn(process.execPath, [cli, 'run', `tasks/${task}`, '--engine', 'kubernetes', '--ndjson'], {
@@ -49,6 +66,26 @@ describe.runIf(await hasKubernetes())('when the supervisor or the way to it goes
     const killedAt = Date.now()
     for (const endsAt of await deadlines()) expect(endsAt - killedAt).toBeLessThanOrEqual(leaseMs + startDelayMs)
     await expect.poll(async () => (await ownedBy()).filter((name) => mine.includes(name)), { timeout: sweptMs, interval: 500 }).toEqual([])
+  })
+
+  test.runIf(ownCluster)('a run whose pod somebody deletes is gone only when its process is', async () => {
+    await using host = await openHost({ name: 'kubernetes', isolated: true, options: { engine: 'kubernetes' } })
+    const settled = host.settle('ending:stubborn')
+    const { run } = await host.event('log', ({ text }) => text === 'stubborn')
+    const { namespace } = await findCluster(undefined, process.env)
+    const path = `/api/v1/namespaces/${namespace}/pods`
+    const { items } = (await api('GET', path)) as { items: { metadata: { name: string; uid: string } }[] }
+    const [pod] = items.filter(({ metadata }) => metadata.name.startsWith('stubborn'))
+    const uid = pod?.metadata.uid ?? ''
+    expect(workersOf(uid)).toHaveLength(1)
+    let left: string[] | undefined
+    host.supervisor.subscribe((event) => {
+      if (event.type === 'removed' && event.run === run) left = workersOf(uid)
+    })
+    await api('DELETE', `${path}/${pod?.metadata.name}`)
+    expect(await settled).toMatchObject({ status: 'failed', error: { code: 'TASK_LOST' } })
+    await host.event('removed', (event) => event.run === run)
+    expect(left).toEqual([])
   })
 
   test('streams that break, and an API server that is away for a while, lose nothing', async () => {

@@ -12,10 +12,14 @@ const evicted = {
 
 const facts = { id: 'w1', name: 'slow-aaaa1111', memoryLimit: undefined, keep: false }
 
-function told(exit: PodExit): PodWorker {
-  const pod = new PodWorker(facts, () => {
+function running(): PodWorker {
+  return new PodWorker(facts, () => {
     throw new Error('nothing is sent')
   })
+}
+
+function told(exit: PodExit): PodWorker {
+  const pod = running()
   pod.receive(up.exit, Buffer.from(JSON.stringify(exit)))
   return pod
 }
@@ -74,4 +78,20 @@ test('an end for want of a supervisor is told as such', async () => {
     how: 'lost',
     detail: expect.stringContaining('its supervisor') as string,
   })
+})
+
+test('that it is being deleted, or out of reach, ends the run but not the worker', async () => {
+  const deleted = running()
+  deleted.hear(evicted)
+  expect(await deleted.worker.exited).toMatchObject({ how: 'removed' })
+  const lost = running()
+  await lost.lose('it fell silent')
+  expect(await lost.worker.exited).toMatchObject({ how: 'lost' })
+  expect([deleted.isOver, lost.isOver]).toEqual([false, false])
+  // Its own word, or its container's state.
+  deleted.receive(up.exit, Buffer.from(JSON.stringify({ code: null, signal: 'SIGKILL' })))
+  lost.expectRemoval()
+  lost.hear({ metadata: { name: 'p' }, status: { containerStatuses: [{ name: 'worker', state: { terminated: { exitCode: 137 } } }] } })
+  await Promise.all([deleted.over, lost.over])
+  expect([deleted.isOver, lost.isOver]).toEqual([true, true])
 })
