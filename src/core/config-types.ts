@@ -20,6 +20,12 @@ export type KubernetesVolume = { readOnly?: boolean } & (
   | { hostPath: string }
 )
 
+/** By the resource's name, such as `cpu` and `memory`. */
+export interface PodResources {
+  requests?: Record<string, string | number> | undefined
+  limits?: Record<string, string | number> | undefined
+}
+
 /** What an engine understands beyond the options of tasks. Each engine refuses what it does not have. */
 export interface EngineSettings {
   /** Docker: `unix:///var/run/docker.sock`, `tcp://build:2376`, `ssh://me@build`. */
@@ -48,6 +54,8 @@ export interface EngineSettings {
   serviceAccount?: string | undefined
   /** Kubernetes: supervisors that run in the cluster (`cowait run --detach`) have the rights of this service account; workers never do. */
   supervisorAccount?: string | undefined
+  /** Kubernetes: what those supervisors ask for and may take, as in a pod, in place of 100m and 256Mi, at most 1 and 1Gi. */
+  supervisorResources?: PodResources | undefined
   /** Kubernetes: seconds for which a detached run that has ended can still be read; an hour unless told. */
   keepDetached?: number | undefined
   /** Kubernetes: secrets with the passwords of registries. */

@@ -23,6 +23,7 @@ const SETTINGS: Readonly<Record<keyof EngineSettings, true>> = {
   channel: true,
   serviceAccount: true,
   supervisorAccount: true,
+  supervisorResources: true,
   keepDetached: true,
   imagePullSecrets: true,
   nodeSelector: true,

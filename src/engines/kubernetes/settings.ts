@@ -1,6 +1,6 @@
 /** What people may set for Kubernetes, and what of it is known to be wrong before the cluster is asked. */
 import { UsageError } from '../../core/errors.ts'
-import type { KubernetesVolume, Toleration } from '../../core/config-types.ts'
+import type { KubernetesVolume, PodResources, Toleration } from '../../core/config-types.ts'
 
 export interface KubernetesSettings {
   /** A context of the kubeconfig; its current one unless told. */
@@ -24,6 +24,8 @@ export interface KubernetesSettings {
   readonly serviceAccount?: string
   /** Supervisors that run in the cluster (`cowait run --detach`) have its rights; workers never do. */
   readonly supervisorAccount?: string
+  /** What such a supervisor asks for and may take, as in a pod, in place of ours (detached/supervisor-job.ts). */
+  readonly supervisorResources?: PodResources
   /** Seconds for which a detached run that has ended can still be read; an hour unless told. */
   readonly keepDetached?: number
   readonly imagePullSecrets?: readonly string[]
@@ -60,6 +62,8 @@ const texts: Check = (value) =>
     ? undefined
     : 'an object of texts, such as { disk: "ssd" }'
 const volumeKinds = ['claim', 'configMap', 'secret', 'emptyDir', 'hostPath']
+const areAmounts = (value: unknown): boolean =>
+  isRecord(value) && Object.values(value).every((one) => typeof one === 'number' || (typeof one === 'string' && one !== ''))
 const isVolume = (value: unknown): boolean =>
   isRecord(value) &&
   Object.keys(value).filter((key) => volumeKinds.includes(key)).length === 1 &&
@@ -75,6 +79,10 @@ const checks: Readonly<Record<keyof KubernetesSettings, Check>> = {
   user: (value) => (typeof value === 'string' && /^\d+(:\d+)?$/.test(value) ? undefined : 'a number, such as "1000" or "1000:1000"'),
   serviceAccount: name,
   supervisorAccount: name,
+  supervisorResources: (value) =>
+    isRecord(value) && Object.entries(value).every(([part, amounts]) => ['requests', 'limits'].includes(part) && areAmounts(amounts))
+      ? undefined
+      : 'an object such as { requests: { memory: "1Gi" }, limits: { memory: "2Gi" } }',
   keepDetached: (value) => (Number.isInteger(value) && Number(value) >= 0 ? undefined : 'a whole number of seconds'),
   imagePullSecrets: (value) =>
     Array.isArray(value) && value.every(isName) ? undefined : 'a list of names of secrets, such as ["registry"]',

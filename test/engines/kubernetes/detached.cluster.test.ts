@@ -174,6 +174,22 @@ describe.runIf(isThere)('cowait run --detach', () => {
     await only(run)
   })
 
+  test('begins under a quota that wants every pod to name its cpu and memory', async () => {
+    const path = `/api/v1/namespaces/${namespace}/resourcequotas`
+    const hard = { 'requests.cpu': '2', 'requests.memory': '2Gi', 'limits.cpu': '4', 'limits.memory': '4Gi' }
+    await api('POST', path, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'compute' }, spec: { hard } })
+    try {
+      await until('the quota counts', async () => (await api('GET', `${path}/compute`)).status?.hard !== undefined)
+      configure({ supervisorAccount: 'cowait', cpu: 0.5, memory: '128m' })
+      const run = await detach('jobs:sees')
+      expect((await there('attach', run)).code).toBe(0)
+      await only(run)
+    } finally {
+      await api('DELETE', `${path}/compute`)
+      configure({ supervisorAccount: 'cowait' })
+    }
+  })
+
   test('a start takes no longer than startTimeout, and says what it has waited for', async () => {
     configure({ supervisorAccount: 'cowait', nodeSelector: { disk: 'none' }, startTimeout: '5s' })
     const { code, stderr } = await cowait(['run', 'jobs:sees', '--engine', 'kubernetes', '--detach'], { cwd: project })

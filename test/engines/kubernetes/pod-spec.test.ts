@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { WorkerSpec } from '../../../src/core/engine.ts'
 import { UsageError } from '../../../src/core/errors.ts'
 import { checkSpec } from '../../../src/engines/kubernetes/check-spec.ts'
+import { supervisorJob } from '../../../src/engines/kubernetes/detached/supervisor-job.ts'
 import { podSpec } from '../../../src/engines/kubernetes/pod-spec.ts'
 import { parseSettings } from '../../../src/engines/kubernetes/settings.ts'
 
@@ -28,6 +29,27 @@ function made(over: Partial<WorkerSpec> = {}, settings: Record<string, unknown> 
   const anchor = { name: 'cowait-s1-abc', uid: 'u' }
   return podSpec({ spec: { ...spec, ...over }, settings: parseSettings(settings), anchor, annotations: {}, hash, hasAbove }) as Made
 }
+
+describe("a detached supervisor's Job", () => {
+  const resourcesOf = (settings: Record<string, unknown>): unknown => {
+    const options = { run: 'train-x7k2m9qd', task: 'jobs:train', account: 'cowait', hash: 'h', hasAbove: false }
+    const job = supervisorJob({ ...options, settings: parseSettings(settings) }) as { spec: { template: Made } }
+    return job.spec.template.spec.containers[0]?.['resources']
+  }
+  const given = { limits: { memory: '3Gi' } }
+  const podTemplate = { spec: { containers: [{ name: 'worker', resources: given }] } }
+
+  test('asks for a little and may not take all', () => {
+    expect(resourcesOf({})).toEqual({ requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1', memory: '1Gi' } })
+  })
+
+  test('has the resources that are set, else those of the template', () => {
+    expect(resourcesOf({ supervisorResources: given })).toEqual(given)
+    expect(resourcesOf({ podTemplate })).toEqual({ ...given, requests: {} })
+    expect(resourcesOf({ podTemplate, supervisorResources: { requests: { cpu: 2 } } })).toEqual({ requests: { cpu: 2 } })
+    expect(() => resourcesOf({ supervisorResources: { memory: '1Gi' } })).toThrow(/supervisorResources.*must be an object such as/)
+  })
+})
 
 describe('a pod', () => {
   test('is what the level restricted wants, has no token, and belongs to the Job', () => {

@@ -1,8 +1,8 @@
 /** What the cluster is asked to create for a supervisor: a Job of one pod, as workers' pods are but for its account and its labels. */
 import type { WorkerSpec } from '../../../core/engine.ts'
 import { codePath } from '../../delivery/code-layout.ts'
-import { podSpec } from '../pod-spec.ts'
 import type { Job } from '../api-types.ts'
+import { containerName, podSpec } from '../pod-spec.ts'
 import type { KubernetesSettings } from '../settings.ts'
 import { startLeaseSeconds } from './start-lease.ts'
 
@@ -32,7 +32,8 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
     annotations: {},
     hash,
     hasAbove,
-  }) as { metadata: { annotations: object }; spec: object }
+  }) as { metadata: { annotations: object }; spec: { containers: readonly Container[] } }
+  const containers = spec.containers.map((one) => (one.name === containerName ? withResources(one, settings) : one))
   const labels = { 'app.kubernetes.io/managed-by': 'cowait', [detachedLabel]: run }
   const annotations = { ...metadata.annotations, [taskAnnotation]: task }
   return {
@@ -45,7 +46,7 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
       activeDeadlineSeconds: startLeaseSeconds,
       template: {
         metadata: { labels: { ...settings.podLabels, ...labels }, annotations },
-        spec: { ...spec, automountServiceAccountToken: true, terminationGracePeriodSeconds: endSeconds },
+        spec: { ...spec, containers, automountServiceAccountToken: true, terminationGracePeriodSeconds: endSeconds },
       },
     },
   }
@@ -62,6 +63,20 @@ export function handedOver({ keepDetached = keptSeconds }: KubernetesSettings): 
 }
 
 const keptSeconds = 3600
+
+interface Container {
+  readonly name: string
+  readonly resources?: object | undefined
+}
+
+/** Pods that ask for nothing are evicted first, and a namespace with a quota for cpu or memory does not admit them. */
+const ownResources = { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1', memory: '1Gi' } }
+
+/** What the setting says, else what a person's template does, else ours. */
+function withResources(container: Container, { supervisorResources }: KubernetesSettings): Container {
+  const hasOwn = Object.values(container.resources ?? {}).some((amounts) => Object.keys(amounts).length > 0)
+  return { ...container, resources: supervisorResources ?? (hasOwn ? container.resources : ownResources) }
+}
 
 const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
   code: { hash: '', path: codePath, cwd: codePath },
