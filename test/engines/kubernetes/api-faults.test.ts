@@ -139,14 +139,14 @@ const conflict = json(409, {
 const full = json(403, { reason: 'Forbidden', message: 'pods "p" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3' })
 
 test("a pod is asked for again when a quota's count was in the way, or has not heard yet that others went", async () => {
-  const { client, asked } = await serve(conflict, full, conflict, full, json(201, {}))
+  const { client, asked } = await serveApi(conflict, full, conflict, full, json(201, {}))
   await createPod({ client, pods: '/pods', body: {}, leftAt: () => performance.now() }, AbortSignal.timeout(20_000))
   expect(asked).toHaveLength(5)
 })
 
 test('a quota that is full is told soon where no pod of ours has just gone', async () => {
   for (const leftAt of [-Infinity, performance.now() - 9500]) {
-    const { client, asked } = await serve(...Array.from({ length: 50 }, () => full))
+    const { client, asked } = await serveApi(...Array.from({ length: 50 }, () => full))
     const made = createPod({ client, pods: '/pods', body: {}, leftAt: () => leftAt }, AbortSignal.timeout(20_000))
     await expect(made).rejects.toThrow('exceeded quota')
     expect(asked.length).toBeGreaterThan(1)
@@ -154,7 +154,7 @@ test('a quota that is full is told soon where no pod of ours has just gone', asy
 })
 
 test('a pod that is there already was made by a try before', async () => {
-  const { client, asked } = await serve(json(409, { reason: 'AlreadyExists', message: 'pods "p" already exists' }))
+  const { client, asked } = await serveApi(json(409, { reason: 'AlreadyExists', message: 'pods "p" already exists' }))
   await createPod({ client, pods: '/pods', body: {}, leftAt: () => -Infinity }, AbortSignal.timeout(20_000))
   expect(asked).toHaveLength(1)
 })

@@ -58,6 +58,7 @@ test('a start that fails says why, and lets go of all that it can, also when som
     annotations: {},
     program: async () => Buffer.alloc(0),
     orphanGraceMs: 0,
+    leftAt: () => -Infinity,
     remember: () => {},
     forget: (pod) => void forgotten.push(pod),
   }
