@@ -193,6 +193,7 @@ function addRunCommands({ program, io, done }: Place): void {
       'Shows the runs of this user that are alive, each below its caller, with what their workers use; and the workers that were kept, or ' +
         'left behind by a supervisor that is gone.',
     )
+    .option('--everywhere', 'also ask the cluster of ~/.kube/config, which nothing else names')
     .option('--json', 'JSON on stdout')
     .action(async (flags: object) => {
       const { ps } = await import('./commands/ps.ts')

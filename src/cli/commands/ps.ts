@@ -1,4 +1,3 @@
-import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
 import type { Search } from '../control/search.ts'
@@ -12,8 +11,11 @@ import { formatTime } from '../format.ts'
 import type { Io } from '../io.ts'
 import { columnsText } from '../table.ts'
 
-/** Nobody asked for a cluster that is far away. */
-const FAR_MS = 3_000
+interface PsFlags {
+  readonly json?: boolean
+  /** Also asks the cluster that nothing but a kubeconfig names: it may be far away, and want a login. */
+  readonly everywhere?: boolean
+}
 
 const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
 
@@ -21,9 +23,9 @@ const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
  * Shows the runs of this user that are alive, of all supervisors, here and in clusters, each below its caller; and the workers that
  * were kept, or left behind by a supervisor that is gone.
  */
-export async function ps({ json }: { readonly json?: boolean }, io: Io): Promise<number> {
+export async function ps({ json, everywhere = false }: PsFlags, io: Io): Promise<number> {
   await using living = await findLiving()
-  const search: Search = { everywhere: mayHaveCluster(io.env), farMs: FAR_MS }
+  const search: Search = { everywhere }
   const [detached, { workers, silent }] = await Promise.all([findLivingDetached(io, search), findWorkers(io, { ...search, usage: true })])
   await using _closing = detached
   const runs = [...living.runs, ...detached.runs]

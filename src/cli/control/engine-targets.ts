@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { openEngine } from '../../client/open-engine.ts'
 import { createPrivateDirectory } from '../../client/runtime-directory.ts'
+import { onAbort } from '../../core/abort.ts'
 import type { Engine } from '../../core/engine.ts'
 import { chooseTarget } from '../../project/choose-target.ts'
 import { mayHaveDocker } from '../choose-engine.ts'
@@ -36,7 +37,7 @@ interface EngineUse {
   readonly owner?: string
   /** How long all of it may take; then it rejects with a `LateError`. */
   readonly limitMs?: number
-  /** Ends the opening of it. */
+  /** Ends it, with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
@@ -58,12 +59,17 @@ export async function withEngine<T>(
       await engine.close()
     }
   }
+  const answer = limitMs === undefined ? used() : inTime(used(), name, limitMs)
   try {
-    return await (limitMs === undefined ? used() : inTime(used(), name, limitMs))
+    return await (signal ? Promise.race([answer, rejectedBy(signal)]) : answer)
   } finally {
     late.abort()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => onAbort(signal, () => reject(signal.reason as Error)))
 }
 
 /** A config that is wrong is told by the commands that need it. */

@@ -4,8 +4,6 @@ import { UsageError } from '../../core/errors.ts'
 export interface Search {
   /** Also in a cluster that nothing but a kubeconfig names. It may be far away. */
   readonly everywhere?: boolean
-  /** How long such a cluster may take to answer. */
-  readonly farMs?: number
 }
 
 /** Nobody who was asked knows what is wanted. */

@@ -21,7 +21,7 @@ export interface Found {
 /** The workers of all engines that answer; with what they use where the engine knows and it was asked for. */
 export async function findWorkers(io: Io, { usage = false, ...search }: Search & { readonly usage?: boolean } = {}): Promise<Found> {
   const targets = await engineTargets(io, search)
-  const answers = await Promise.allSettled(targets.map((target) => workersOf(target, usage, answerMsOf(target, search))))
+  const answers = await Promise.allSettled(targets.map((target) => workersOf(target, usage)))
   return {
     workers: answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])),
     silent: answers.flatMap((answer) =>
@@ -30,23 +30,18 @@ export async function findWorkers(io: Io, { usage = false, ...search }: Search &
   }
 }
 
-/** How long an engine may take to say what it has. */
-export function answerMsOf({ isFar }: EngineTarget, { farMs = ANSWER_MS }: Search): number {
-  return isFar ? farMs : ANSWER_MS
-}
-
-async function workersOf(target: EngineTarget, wantsUsage: boolean, limitMs: number): Promise<KnownWorker[]> {
+async function workersOf(target: EngineTarget, wantsUsage: boolean): Promise<KnownWorker[]> {
   const workersWithUsage = async (engine: Engine): Promise<KnownWorker[]> => {
     const workers = await engine.list({})
     const asked = wantsUsage && workers.length > 0 ? engine.usage?.(workers.map(({ id }) => id)) : undefined
     // Where it is far away they are shown without rather than not at all.
-    const used = await (target.isFar && asked ? inTime(asked, target.name, limitMs / 3).catch(() => undefined) : asked)
+    const used = await (target.isFar && asked ? inTime(asked, target.name, ANSWER_MS / 3).catch(() => undefined) : asked)
     return workers.map((worker) => {
       const usage = used?.get(worker.id)
       return { ...worker, target, ...(usage && { usage }) }
     })
   }
-  return await withEngine(target, workersWithUsage, { limitMs })
+  return await withEngine(target, workersWithUsage, { limitMs: ANSWER_MS })
 }
 
 /** What nobody could tell, for the end of a message that something is not there. */

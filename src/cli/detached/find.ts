@@ -2,9 +2,8 @@ import type { DetachedInfo, DetachedSupervisors } from '../../core/detached.ts'
 import type { Engine } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
 import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
-import { inTime } from '../control/in-time.ts'
+import { ANSWER_MS, inTime } from '../control/in-time.ts'
 import type { Search } from '../control/search.ts'
-import { answerMsOf } from '../control/workers.ts'
 import type { Io } from '../io.ts'
 
 /** A tree whose supervisor runs where the workers are. */
@@ -21,7 +20,7 @@ export interface DetachedTrees extends AsyncDisposable {
 
 export async function findDetached(io: Io, search: Search = {}): Promise<DetachedTrees> {
   const targets = (await engineTargets(io, search)).filter(({ name }) => name === 'kubernetes')
-  const held = await Promise.all(targets.map((target) => hold(target, answerMsOf(target, search))))
+  const held = await Promise.all(targets.map(hold))
   return {
     trees: held.flatMap((one) => ('trees' in one ? one.trees : [])).toSorted((a, b) => a.createdAt - b.createdAt),
     faults: held.flatMap((one) => ('fault' in one ? [one.fault] : [])),
@@ -47,10 +46,11 @@ export function detachedNamed(wanted: string, trees: readonly DetachedTree[]): D
 type Held = { readonly trees: readonly DetachedTree[]; readonly release: () => Promise<void> } | { readonly fault: Error }
 
 /** The trees of one engine, which stays open until it is released. */
-async function hold(target: EngineTarget, limitMs: number): Promise<Held> {
+async function hold(target: EngineTarget): Promise<Held> {
   let release!: () => void
   const released = new Promise<void>((resolve) => (release = resolve))
   const late = new AbortController()
+  let closed: Promise<void> = Promise.resolve()
   const held = new Promise<Held>((resolve) => {
     const use = async (engine: Engine): Promise<void> => {
       const trees = await treesOf(engine)
@@ -63,12 +63,13 @@ async function hold(target: EngineTarget, limitMs: number): Promise<Held> {
       })
       await released
     }
-    const closed = withEngine(target, use, { signal: late.signal })
+    closed = withEngine(target, use, { signal: late.signal })
     closed.catch((fault: Error) => resolve({ fault }))
   })
-  return await inTime(held, target.name, limitMs).catch((fault: Error) => {
-    late.abort()
+  return await inTime(held, target.name, ANSWER_MS).catch(async (fault: Error) => {
+    late.abort(fault)
     release()
+    await closed.catch(() => undefined)
     return { fault }
   })
 }
