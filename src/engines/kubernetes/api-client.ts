@@ -43,6 +43,8 @@ const firstRetryMs = 100
 const longestRetryMs = 2000
 /** So long after it was away a server may not know the rights of anybody yet. */
 const settlingMs = 10_000
+/** After so long without a word on an answer that goes on. */
+const probeMs = 5000
 /** Over TLS each one costs a handshake. What goes on for long, and what is urgent, has connections of its own. */
 const maxSockets = 64
 
@@ -81,10 +83,12 @@ export class ApiClient {
     }
   }
 
-  /** An answer that goes on, line by line: a watch. Not tried again. */
+  /** An answer that goes on, line by line: a watch, a log. Not tried again. */
   async stream(path: string, options: CallOptions): Promise<IncomingMessage> {
     const response = await this.#authenticated((credentials) => this.#send('GET', path, { ...options, isUrgent: true, credentials }))
     response.socket.setTimeout(0)
+    // It may say nothing for hours: that its other end is gone is found by the kernel's own probes.
+    response.socket.setKeepAlive(true, probeMs)
     return response
   }
 

@@ -89,8 +89,6 @@ export class PodWatch {
     const { client, path, labelSelector } = this.#options
     const query = { watch: true, allowWatchBookmarks: true, resourceVersion: this.#version, timeoutSeconds: watchSeconds, labelSelector }
     const response: IncomingMessage = await client.stream(path, { query, signal: this.#stop.signal })
-    // Half-open connections are found by the kernel's own probes.
-    response.socket.setKeepAlive(true, 5000)
     try {
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
         if (line === '') continue

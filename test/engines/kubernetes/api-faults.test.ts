@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
@@ -87,6 +88,20 @@ test('answers that go on for long hold up no call', async () => {
   const { client } = await serveApi(...Array.from({ length: 200 }, () => stays), json(200, { fine: true }))
   await Promise.all(Array.from({ length: 200 }, () => client.stream('/watch', {})))
   expect(await client.call('GET', '/api')).toEqual({ fine: true })
+})
+
+test.runIf(process.platform === 'linux')('an answer that goes on is probed, so that one whose server is gone ends', async () => {
+  const { client } = await serveApi()
+  const { socket } = await client.stream('/log', {})
+  // The kernel's timer of the connection: 2 is that of the probes, then the hundredths of a second until it is due.
+  const local = `:${(socket.localPort ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
+  const line = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((one) => one.trim().split(/\s+/))
+    .find(([, address]) => address?.endsWith(local))
+  const [kind, due = ''] = line?.[5]?.split(':') ?? []
+  expect(kind).toBe('02')
+  expect(parseInt(due, 16)).toBeLessThanOrEqual(500)
 })
 
 test('an answer that stops in its middle is no answer', async () => {
