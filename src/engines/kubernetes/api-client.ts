@@ -10,7 +10,7 @@ import type { WebSocket } from 'ws'
 import { ApiError, isPassing, retryAfterMs } from './api-error.ts'
 import type { ApiStatus } from './api-types.ts'
 import { CredentialSource, type Credentials } from './credentials.ts'
-import type { Cluster } from './kubeconfig.ts'
+import type { Cluster, Impersonation } from './kubeconfig.ts'
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
@@ -164,7 +164,7 @@ export class ApiClient {
     const socket = new Socket(url, [protocol], {
       ...this.#tls(),
       ...this.#identity(credentials),
-      headers: headersOf(credentials),
+      headers: headersOf(credentials, this.cluster.user.impersonate),
       // It takes up the TLS session of an earlier one: a handshake in full costs 5 ms, and pods are tried more than once.
       agent: this.#socketAgent,
       perMessageDeflate: false,
@@ -202,7 +202,7 @@ export class ApiClient {
       ...this.#identity(credentials),
       headers: {
         accept: 'application/json',
-        ...headersOf(credentials),
+        ...headersOf(credentials, this.cluster.user.impersonate),
         ...(text !== undefined && { 'content-type': contentType ?? 'application/json', 'content-length': Buffer.byteLength(text) }),
       },
       ...(signal && { signal }),
@@ -224,8 +224,18 @@ export class ApiClient {
   }
 }
 
-function headersOf({ authorization }: Credentials): Record<string, string> {
-  return { 'user-agent': 'cowait', ...(authorization !== undefined && { authorization }) }
+function headersOf({ authorization }: Credentials, as: Impersonation | undefined): Record<string, string | string[]> {
+  return { 'user-agent': 'cowait', ...(authorization !== undefined && { authorization }), ...(as && impersonationHeaders(as)) }
+}
+
+function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Record<string, string | string[]> {
+  return {
+    'impersonate-user': user,
+    ...(uid !== undefined && { 'impersonate-uid': uid }),
+    ...(groups.length > 0 && { 'impersonate-group': [...groups] }),
+    // A header's name may not have all the characters of a key; the server decodes it.
+    ...Object.fromEntries(Object.entries(extra).map(([key, values]) => [`impersonate-extra-${encodeURIComponent(key)}`, [...values]])),
+  }
 }
 
 async function refusal(response: IncomingMessage): Promise<ApiError> {

@@ -19,6 +19,14 @@ export interface ExecPlugin {
   readonly installHint?: string
 }
 
+/** As whom requests are to be taken, other than who sends them: the API server asks whether the sender may. */
+export interface Impersonation {
+  readonly user: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra: Readonly<Record<string, readonly string[]>>
+}
+
 export interface User {
   readonly token?: string
   /** Read again now and then: the cluster changes it. */
@@ -31,6 +39,7 @@ export interface User {
   readonly certFile?: string
   readonly keyFile?: string
   readonly exec?: ExecPlugin
+  readonly impersonate?: Impersonation
 }
 
 export interface Cluster {
@@ -106,6 +115,7 @@ async function clusterOf(files: readonly ConfigFile[], wanted: string | undefine
     throw new UsageError(
       `Cluster ${JSON.stringify(clusterName)} of ${cluster.path} has the server ${JSON.stringify(server)}, which is no URL.`,
     )
+  refuseProxy(textOf(cluster.value['proxy-url']), { clusterName, path: cluster.path })
   const user = entry(files, 'users', 'user', textOf(context.value['user']) ?? '')
   const ca = await content(cluster, 'certificate-authority')
   const serverName = textOf(cluster.value['tls-server-name'])
@@ -119,6 +129,18 @@ async function clusterOf(files: readonly ConfigFile[], wanted: string | undefine
     user: user ? await userOf(user) : {},
     from,
   }
+}
+
+/** Going around it in silence would end in a time-out, or reach what the proxy is to keep us from. */
+function refuseProxy(proxy: string | undefined, { clusterName, path }: { readonly clusterName: string; readonly path: string }): void {
+  if (proxy === undefined) return
+  throw new UsageError(
+    `Cluster ${JSON.stringify(clusterName)} of ${path} has the proxy-url ${JSON.stringify(withoutPassword(proxy))}, and cowait does not go through proxies. Name a server that is reached directly: run "kubectl proxy", or a tunnel to it, and choose a context with that address.`,
+  )
+}
+
+function withoutPassword(address: string): string {
+  return address.replace(/\/\/[^/@]*@/, '//')
 }
 
 async function userOf(user: Entry): Promise<User> {
@@ -143,8 +165,23 @@ async function userOf(user: Entry): Promise<User> {
     ...(tokenFile === undefined ? {} : { tokenFile: resolve(dirname(path), tokenFile) }),
     ...(token === undefined ? {} : { token }),
     ...(username === undefined ? {} : { username, password: password ?? '' }),
+    ...impersonationOf(user),
     ...(isObject(value['exec']) ? { exec: execOf(value['exec'], path) } : {}),
   }
+}
+
+/** As kubectl: without a user there can be none of the rest. */
+function impersonationOf({ name, value, path }: Entry): Pick<User, 'impersonate'> {
+  const user = textOf(value['as'])
+  const uid = textOf(value['as-uid'])
+  const groups = Array.isArray(value['as-groups']) ? value['as-groups'].map(String) : []
+  const given = isObject(value['as-user-extra']) ? value['as-user-extra'] : {}
+  const extra = Object.fromEntries(Object.entries(given).map(([key, values]) => [key, Array.isArray(values) ? values.map(String) : []]))
+  if (user !== undefined) return { impersonate: { user, groups, extra, ...(uid === undefined ? {} : { uid }) } }
+  if (uid === undefined && groups.length === 0 && Object.keys(extra).length === 0) return {}
+  throw new UsageError(
+    `User ${JSON.stringify(name)} of ${path} has "as-uid", "as-groups" or "as-user-extra" without "as". Add "as", or take them out.`,
+  )
 }
 
 function execOf(exec: Record<string, unknown>, path: string): ExecPlugin {

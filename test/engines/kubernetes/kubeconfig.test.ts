@@ -51,6 +51,18 @@ describe('a kubeconfig', () => {
     expect(await new CredentialSource(cluster, {}).get()).toEqual({ authorization: 'Bearer secret' })
   })
 
+  test('gives as whom requests are to be taken', async () => {
+    const as = 'as: deployer, as-uid: "7", as-groups: [team, ops], as-user-extra: { reason: [night] }'
+    const KUBECONFIG = write('config', two.replace('token: secret', `token: secret, ${as}`))
+    expect((await findCluster('far', { KUBECONFIG })).user.impersonate).toEqual({
+      user: 'deployer',
+      uid: '7',
+      groups: ['team', 'ops'],
+      extra: { reason: ['night'] },
+    })
+    expect((await findCluster('far', { KUBECONFIG: write('config', two) })).user.impersonate).toBeUndefined()
+  })
+
   test('in several files is one, and the first to say something holds', async () => {
     const first = write('first', 'current-context: far\n')
     expect(await findCluster(undefined, { KUBECONFIG: `${first}:${join(folder, 'missing')}:${write('second', two)}` })).toMatchObject({
@@ -65,6 +77,14 @@ describe('a kubeconfig', () => {
     ['a context that is not there', two, 'nowhere', UsageError, /no context "nowhere"\. It has: near, far/],
     ['files that are not there', two, 'near', EngineError, /client-certificate of .* cannot be read/],
     ['an old login', `${two}\n`.replace('token: secret', 'auth-provider: { name: oidc }'), 'far', UsageError, /auth-provider "oidc"/],
+    [
+      'a way through a proxy',
+      two.replace("server: 'https://far", "proxy-url: 'http://me:secret@proxy:3128', server: 'https://far"),
+      'far',
+      UsageError,
+      /"b" of .* has the proxy-url "http:\/\/proxy:3128", and cowait does not go through proxies\. .*kubectl proxy/,
+    ],
+    ['groups of nobody', two.replace('token: secret', 'token: secret, as-groups: [a]'), 'far', UsageError, /without "as"/],
   ] as const)('that cannot serve is one clear error: %s', async (_name, text, context, kind, message) => {
     const KUBECONFIG = text === undefined ? join(folder, 'none') : write('config', text)
     const error = await findCluster(context, { KUBECONFIG }).catch((thrown: unknown) => thrown)
