@@ -1,11 +1,15 @@
 import type { RunEvent } from '../core/events.ts'
+import { throwLater } from './throw-later.ts'
 import type { PlainEvent, RunRecord } from './tree-messages.ts'
 
 export type SettledEvent = Pick<Extract<RunEvent, { type: 'settled' }>, 'type' | 'status' | 'attempt' | 'output' | 'error'>
 export type CreatedEvent = Omit<Extract<RunEvent, { type: 'created' }>, 'run' | 'seq' | 'at'>
 export type UnnumberedEvent = Exclude<PlainEvent, { type: 'created' }> | CreatedEvent | SettledEvent | { readonly type: 'removed' }
 
-/** Gives each event its run, number and time, and tells whoever listens. A listener that throws stops nobody else. */
+/**
+ * Gives each event its run, number and time, and tells whoever listens. A listener that throws stops nobody else: it is a bug, which the
+ * process tells of as an uncaught exception, and hears nothing more.
+ */
 export class EventLog {
   readonly #listeners = new Set<(event: RunEvent) => void>()
   readonly #numbers = new Map<string, number>()
@@ -26,7 +30,16 @@ export class EventLog {
     if (event.type === 'removed') this.#numbers.delete(run.id)
     const place = { run: run.id, seq, at: this.#clock() }
     const whole = event.type === 'log' ? logEvent(event, place) : ({ ...event, ...place } as RunEvent)
-    for (const listener of this.#listeners) listener(whole)
+    for (const listener of this.#listeners) this.#tell(listener, whole)
+  }
+
+  #tell(listener: (event: RunEvent) => void, event: RunEvent): void {
+    try {
+      listener(event)
+    } catch (error) {
+      this.#listeners.delete(listener)
+      throwLater(error)
+    }
   }
 }
 

@@ -1,10 +1,14 @@
 import { OutputLines, type OutputItem } from '../protocol/output.ts'
+import { throwLater } from './throw-later.ts'
 
 const keptLines = 20
 const heapIsFull = /^FATAL ERROR: .*JavaScript heap out of memory/
 const nativeStack = /^(-----|\s*\d+: 0x|$)/
 
-/** What a worker prints: always drained, told line by line, with the last lines kept for the case that the worker is lost. */
+/**
+ * What a worker prints: always drained, told line by line, with the last lines kept for the case that the worker is lost. When telling
+ * fails, which is a bug, it is told no more; the output is drained all the same, or its worker would block.
+ */
 export class Printed {
   /** Resolves when the last writer is gone; never rejects. */
   readonly ended: Promise<void>
@@ -34,10 +38,17 @@ export class Printed {
   }
 
   async #drain(output: AsyncIterable<Uint8Array>, tell: (item: Extract<OutputItem, { text: string }>) => void): Promise<void> {
+    let isTelling = true
     const lines = new OutputLines((item) => {
       if ('flush' in item) return this.#mark(item.flush)
       this.#keep(item.text)
-      tell(item)
+      if (!isTelling) return
+      try {
+        tell(item)
+      } catch (error) {
+        isTelling = false
+        throwLater(error)
+      }
     })
     try {
       for await (const chunk of output) lines.push(chunk)

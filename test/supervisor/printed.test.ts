@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Printed } from '../../src/supervisor/printed.ts'
+import { uncaught } from './uncaught.ts'
 
 async function printed(text: string): Promise<Printed> {
   const output = (async function* () {
@@ -28,4 +29,21 @@ test('a task that only speaks of the end of a heap has not come to it', async ()
     ranOutOfHeap: false,
     lastLines: ['my child said: JavaScript heap out of memory', ' 1: 0xb76db1 of mine'],
   })
+})
+
+test('all is drained and kept when nobody can be told, and the bug is not hidden', async () => {
+  let chunks = 0
+  let told = 0
+  const output = (async function* () {
+    for (; chunks < 100; chunks++) yield Buffer.from(`line ${chunks}\n`)
+  })()
+  const bugs = await uncaught(async () => {
+    const all = new Printed(output, () => {
+      told++
+      throw new Error('Bug: of who is told')
+    })
+    await all.ended
+    expect(all.lastLines.at(-1)).toBe('line 99')
+  })
+  expect({ chunks, told, bugs }).toEqual({ chunks: 100, told: 1, bugs: [new Error('Bug: of who is told')] })
 })
