@@ -20,7 +20,7 @@ export interface Limit {
 
 /**
  * A limit by name for the whole run tree, in whichever workers its tasks run: at most `concurrency` places at once, at most `perSecond`
- * places begun in any second, first come first served. A name has one rule while it is in use: asking for another one then is an error.
+ * places begun in any second, first come first served. The first use of a name fixes its rule; using it with another one is an error.
  *
  * @example
  * const api = limit('api', { concurrency: 5, perSecond: 10 })

@@ -1,10 +1,10 @@
 /**
- * Named limits of run trees. A name's rule holds while the name is in use; places are given in the order in which they were asked for.
+ * Named limits of run trees. A name's rule is fixed by its first use; places are given in the order in which they were asked for.
  *
  * L1  A place is given back by its holder, or by the end of the holder's worker.
  * L2  A run that waits for a place takes none in the queue: the holder's children may need it.
- * L3  A name is in use while a place of it is held or waited for, or one that was given still counts against its rate. Then it is
- *     forgotten: names may be made of what passes by, users or hosts.
+ * L3  Names may be made of what passes by, users or hosts: beyond many, those are forgotten that were not used for longest. One is in
+ *     use while a place of it is held or waited for, or one that was given still counts against its rate.
  */
 import type { LimitRule } from '../core/caller.ts'
 import { realClock } from '../core/clock.ts'
@@ -12,12 +12,16 @@ import type { Down, Up } from '../protocol/messages.ts'
 
 /** A holder has at most so many places, those that it waits for included. */
 const maxPlaces = 100_000
+/** Names that are not in use and keep their rule all the same. */
+const rememberedNames = 10_000
 
 export interface LimitsContext {
   /** A holder began to wait, or does not wait any more. */
   waits(holder: string, isWaiting: boolean): void
   /** Milliseconds that only grow. */
   clock?(): number
+  /** How many names that are not in use keep their rule; 10,000 unless told. */
+  readonly remembered?: number
   /** Calls back after that many of them. Answers how to stop it. */
   after?(ms: number, then: () => void): () => void
 }
@@ -53,6 +57,7 @@ interface NamedLimit {
 export class Limits {
   readonly #context: LimitsContext
   readonly #clock: () => number
+  readonly #remembered: number
   readonly #after: (ms: number, then: () => void) => () => void
   /** By client, then by name. */
   readonly #limits = new Map<string, Map<string, NamedLimit>>()
@@ -60,12 +65,13 @@ export class Limits {
   readonly #places = new Map<string, Map<number, Place>>()
   /** By holder: how many places it waits for. */
   readonly #waiting = new Map<string, number>()
-  /** Of no use any more but for their rates. */
+  /** Nobody holds a place of these or waits for one; the longest unused first. */
   readonly #resting = new Set<NamedLimit>()
 
   constructor(context: LimitsContext) {
     this.#context = context
     this.#clock = context.clock?.bind(context) ?? (() => performance.now())
+    this.#remembered = context.remembered ?? rememberedNames
     this.#after = context.after?.bind(context) ?? realClock.after
   }
 
@@ -86,14 +92,14 @@ export class Limits {
     this.#limits.set(user.client, limits)
     const rule = { ...(concurrency === undefined ? {} : { concurrency }), ...(perSecond === undefined ? {} : { perSecond }) }
     this.#forgetSome()
-    const known = limits.get(name)
-    const limit = known && !this.#forget(known) ? known : { name, among: limits, rule, waiting: new Set<Place>(), held: 0, given: [] }
+    const limit = limits.get(name) ?? { name, among: limits, rule, waiting: new Set<Place>(), held: 0, given: [] }
     limits.set(name, limit)
     if (limit.rule.concurrency !== concurrency || limit.rule.perSecond !== perSecond)
       return user.send({ type: 'refused', request, code: 'USAGE', message: anotherRule(name, limit.rule, rule) })
     const place: Place = { limit, user, request, isHeld: false }
     this.#places.set(user.holder, places.set(request, place))
     limit.waiting.add(place)
+    this.#resting.delete(limit)
     this.#count(user.holder, 1)
     this.#serve(limit)
     if (!place.isHeld) this.#tellWaits(user.holder)
@@ -147,32 +153,29 @@ export class Limits {
     else if (limit.waiting.delete(place)) this.#count(user.holder, -1)
     this.#tellWaits(user.holder)
     this.#serve(limit)
-    if (!this.#forget(limit)) this.#rest(limit)
+    this.#rest(limit)
   }
 
   #rest(limit: NamedLimit): void {
     if (limit.held === 0 && limit.waiting.size === 0) this.#resting.add(limit)
   }
 
-  /** Looks at two for each use, so that there are never many more than still count, and no use takes long. */
+  /** Looks at two for each use, so that there are never many more than are remembered or still count, and no use takes long (L3). */
   #forgetSome(): void {
+    if (this.#resting.size <= this.#remembered) return
     const [first, second] = this.#resting
     for (const limit of [first, second]) {
-      if (!limit || this.#forget(limit)) continue
+      if (!limit) continue
       this.#resting.delete(limit)
-      this.#rest(limit)
+      if (this.#counts(limit)) this.#rest(limit)
+      else limit.among.delete(limit.name)
     }
   }
 
-  /** Whether it is not in use any more (L3). */
-  #forget(limit: NamedLimit): boolean {
-    const { perSecond } = limit.rule
-    const last = limit.given.at(-1)
-    if (limit.held > 0 || limit.waiting.size > 0) return false
-    if (perSecond !== undefined && last !== undefined && last + windowMs(perSecond) > this.#clock()) return false
-    limit.among.delete(limit.name)
-    this.#resting.delete(limit)
-    return true
+  /** Whether a place that was given still counts against its rate. */
+  #counts({ rule: { perSecond }, given }: NamedLimit): boolean {
+    const last = given.at(-1)
+    return perSecond !== undefined && last !== undefined && last + windowMs(perSecond) > this.#clock()
   }
 
   #count(holder: string, change: 1 | -1): void {

@@ -322,7 +322,7 @@ export function concurrency(engine: ConformanceEngine): void {
       expect(got[4]).toBeGreaterThanOrEqual(1_000)
     })
 
-    test('a second rule for a name in use is refused', async () => {
+    test('a second rule for a name is refused', async () => {
       const error = (await output('twoRules')) as { name: string; message: string; stack: string }
       expect(error).toMatchObject({ name: 'UsageError', message: expect.stringMatching(/limit\("one"\).*1.*2.*one rule/) })
       expect(error.stack).toContain('tasks/concurrency')

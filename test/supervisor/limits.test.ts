@@ -2,10 +2,14 @@ import { expect, test } from 'vitest'
 import { Limits, type LimitUser } from '../../src/supervisor/limits.ts'
 
 /** Users of one run tree, and what they were told. */
-function open() {
+function open(remembered?: number) {
   const told: string[] = []
   let now = 0
-  const limits = new Limits({ waits: (holder, isWaiting) => told.push(`${holder} ${isWaiting ? 'waits' : 'goes on'}`), clock: () => now })
+  const limits = new Limits({
+    waits: (holder, isWaiting) => told.push(`${holder} ${isWaiting ? 'waits' : 'goes on'}`),
+    clock: () => now,
+    ...(remembered === undefined ? {} : { remembered }),
+  })
   const user = (holder: string, client = 'c'): LimitUser => ({
     holder,
     client,
@@ -62,50 +66,41 @@ test('a second rule for a name is refused; another run tree has rules of its own
   ])
 })
 
-test('a name that is not in use any more is forgotten, and may have another rule', () => {
-  const { limits, acquire, release, told } = open()
-  for (let n = 0; n < 100; n++) {
-    acquire('a', n, { concurrency: 1 }, 'c', `user-${n}`)
-    release('a', n)
+test('a name keeps its rule when it is not in use, unless many others were used since', () => {
+  const { limits, acquire, release, told } = open(10)
+  const use = (name: string, rule: object): string[] => {
+    acquire('a', 0, rule, 'c', name)
+    release('a', 0)
+    return told()
   }
-  expect(limits.size).toBe(0)
-  acquire('a')
-  acquire('b')
-  release('a')
-  expect(limits.size).toBe(1)
+  expect(use('api', { concurrency: 1 })).toEqual(['granted a 0'])
+  expect(use('api', { concurrency: 2 })).toEqual([expect.stringContaining('limit("api") has the rule {"concurrency":1}')])
+  acquire('b', 0, { concurrency: 1 }, 'c', 'held')
+  for (let n = 0; n < 100; n++) use(`user-${n}`, { concurrency: 1 })
+  expect(limits.size).toBeLessThan(15)
   told()
-  acquire('c', 0, { concurrency: 2 })
-  expect(told()).toEqual([expect.stringContaining('refused c')])
-  release('b')
-  acquire('c', 0, { concurrency: 2 })
-  expect(told()).toEqual(['granted c 0'])
+  expect(use('held', { concurrency: 2 })).toEqual([expect.stringContaining('limit("held") has the rule')])
+  expect(use('api', { concurrency: 2 })).toEqual(['granted a 0'])
   limits.end('c')
   expect(limits.size).toBe(0)
 })
 
 test('a name whose places still count against its rate is in use until they do not', () => {
-  const { limits, acquire, release, told, advance } = open()
-  for (let n = 0; n < 100; n++) {
-    acquire('a', n, { perSecond: 0.5 }, 'c', `user-${n}`)
-    release('a', n)
+  const { limits, acquire, release, told, advance } = open(0)
+  const use = (name: string, perSecond: number): string[] => {
+    acquire('a', 0, { perSecond }, 'c', name)
+    release('a', 0)
+    return told()
   }
-  told()
+  for (let n = 0; n < 100; n++) use(`user-${n}`, 0.5)
   expect(limits.size).toBe(100)
   advance(1_999)
-  acquire('a', 0, { perSecond: 0.5 }, 'c', 'user-99')
-  acquire('a', 1, { perSecond: 3 }, 'c', 'user-98')
-  expect(told()).toEqual(['a waits', expect.stringContaining('limit("user-98") has the rule {"perSecond":0.5}')])
-  release('a', 0)
+  expect(use('user-99', 0.5)).toEqual(['a waits'])
+  expect(use('user-98', 3)).toEqual([expect.stringContaining('limit("user-98") has the rule {"perSecond":0.5}')])
   advance(1)
-  acquire('a', 1, { perSecond: 3 }, 'c', 'user-98')
-  for (let n = 100; n < 150; n++) {
-    acquire('b', n, { perSecond: 0.5 }, 'c', `user-${n}`)
-    release('b', n)
-  }
+  for (let n = 100; n < 150; n++) use(`user-${n}`, 0.5)
   expect(limits.size).toBeLessThan(60)
-  told()
-  acquire('d', 0, { perSecond: 0.5 }, 'c', 'user-98')
-  expect(told()).toEqual([expect.stringContaining('limit("user-98") has the rule {"perSecond":3}')])
+  expect(use('user-98', 3)).toEqual(['granted a 0'])
   limits.end('a')
   limits.end('c')
   expect(limits.size).toBe(0)
