@@ -72,7 +72,7 @@ export async function play(cell: Cell, project: ControlProject, megabytes: numbe
 
 /** It ends by its own doing, and may take the time that cancelling takes. */
 function isAsked({ how }: Cell): boolean {
-  return how === 'SIGINT' || how === 'SIGTERM' || how === 'SIGHUP'
+  return how === 'SIGINT' || how === 'SIGTERM' || how === 'SIGHUP' || how === 'timeout'
 }
 
 class CellHost {

@@ -68,7 +68,7 @@ selection. The cells are data, in [test/control/matrix.ts](../test/control/matri
 ## The table
 
 The last columns are from the death until nothing is left any more: the slowest of the cells played there, three at a time on two busy
-cores. For who is asked to end (by a signal that can be caught) they are from the asking, with all that it takes to end, the grace of 1 s
+cores. For who is asked to end (by a signal that can be caught, or a time-out) they are from the asking, with all that it takes to end, the grace of 1 s
 included. On pods it may take 15 s: what a killed supervisor left there, the cluster removes when the lease has run out.
 
 | who dies | of what | its caller gets | exit code | processes | containers | pods |
