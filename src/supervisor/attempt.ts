@@ -235,7 +235,11 @@ export class Attempt implements Owner {
     const channel = new Channel<Up | Both, Down | Both>(worker.channel, parseUp)
     this.#channel = channel
     this.#bodies = new Bodies(channel)
-    this.#handover = new Handover(this.#run.options.startTimeoutMs, (why) => channel.fail(why))
+    this.#handover = new Handover({
+      startTimeoutMs: this.#run.options.startTimeoutMs,
+      fail: (why) => channel.fail(why),
+      slow: (ms) => this.#emit({ type: 'notice', text: slowText(this.#run.id, ms) }),
+    })
     this.#bodies.start((message, value) => this.#receive(message, value))
     const { leaseMs } = this.#context
     channel.send({ type: 'welcome', protocol: PROTOCOL_VERSION, worker: worker.id, leaseMs })
@@ -255,6 +259,7 @@ export class Attempt implements Owner {
         return this.#greet(message)
       case 'running':
         this.#isRunning = true
+        this.#handover?.end()
         return this.#context.running(this.#run)
       case 'progress':
         return this.#emit({ ...message, type: 'progress' })
@@ -311,7 +316,7 @@ export class Attempt implements Owner {
       ...(options.orphans ? { orphans: options.orphans } : {}),
       input: this.#handover!.watched(input),
     })
-    void sent.then((fault) => (fault ? this.#channel?.fail(fault) : this.#handover?.end()))
+    void sent.then((fault) => (fault ? this.#channel?.fail(fault) : this.#handover?.done()))
   }
 
   async #takeAnswer(message: Extract<Up, { type: 'done' | 'fail' }>, incoming: IncomingValue | undefined): Promise<void> {
@@ -377,4 +382,8 @@ export class Attempt implements Owner {
 function lineOf(attempt: number, item: Extract<OutputItem, { text: string }>): Extract<PlainEvent, { type: 'log' }> {
   const { level, stream, text, fields, more } = item
   return fields || more ? { ...item, type: 'log', attempt } : { type: 'log', attempt, level, stream, text }
+}
+
+function slowText(run: string, ms: number): string {
+  return `${run} has not started its function for ${ms / 1_000} s: its module, init() or before() takes that long. A startTimeout bounds it.`
 }

@@ -2,17 +2,26 @@ import type { Source } from '../protocol/values.ts'
 
 /** Longest silence of a worker that has not got its whole run. What it does with that, loading included, is its own matter. */
 const silenceMs = 60_000
+/** So long people are not told what a function that does not start waits for. */
+const slowMs = 60_000
+
+export interface HandoverOptions {
+  /** Where it is longer than the bound of silence, the worker may take its time. */
+  readonly startTimeoutMs: number | undefined
+  readonly fail: (why: Error) => void
+  /** The run is there, and its function has not started for long. */
+  readonly slow: (ms: number) => void
+}
 
 /** Watches that a worker gets its run: fails one that neither says anything nor takes any bytes of its input. */
 export class Handover {
+  readonly #options: HandoverOptions
   readonly #ms: number
-  readonly #fail: (why: Error) => void
   #timer: NodeJS.Timeout | undefined
 
-  /** `startTimeoutMs`, where it is longer, says that the worker may take its time. */
-  constructor(startTimeoutMs: number | undefined, fail: (why: Error) => void) {
-    this.#ms = Math.max(silenceMs, startTimeoutMs ?? 0)
-    this.#fail = fail
+  constructor(options: HandoverOptions) {
+    this.#options = options
+    this.#ms = Math.max(silenceMs, options.startTimeoutMs ?? 0)
     this.#timer = setTimeout(() => this.#giveUp(), this.#ms)
   }
 
@@ -36,7 +45,14 @@ export class Handover {
     }
   }
 
-  /** The run is handed over, or there is nobody to take it. */
+  /** The worker has its whole run. */
+  done(): void {
+    if (!this.#timer) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#options.slow(slowMs), slowMs)
+  }
+
+  /** Its function starts, or there is nobody to start it. */
   end(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -44,6 +60,6 @@ export class Handover {
 
   #giveUp(): void {
     this.#timer = undefined
-    this.#fail(new Error(`it said nothing for ${this.#ms / 1_000} s, and had not got its run yet`))
+    this.#options.fail(new Error(`it said nothing for ${this.#ms / 1_000} s, and had not got its run yet`))
   }
 }

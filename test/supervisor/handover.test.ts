@@ -51,8 +51,14 @@ test('what is user code may take as long as it wants', async () => {
   })
   await using rig = openRig({ called: slow })
   const run = rig.script(() => called())
-  await pass(182_000)
+  await pass(55_000)
+  const notices = (): unknown[] => rig.events.filter(({ type }) => type === 'notice')
+  expect(notices()).toEqual([])
+  await pass(127_000)
   expect(await run).toBe('came')
+  expect(notices()).toMatchObject([
+    { text: expect.stringContaining('has not started its function for 60 s: its module, init()') as string },
+  ])
 })
 
 test('its startTimeout bounds it', async () => {
