@@ -1,3 +1,4 @@
+import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import type { RunListing } from '../../protocol/messages.ts'
 import { findLiving } from '../control/living-runs.ts'
 import type { Search } from '../control/search.ts'
@@ -16,6 +17,8 @@ interface PsFlags {
   /** Also asks the cluster that nothing but a kubeconfig names: it may be far away, and want a login. */
   readonly everywhere?: boolean
 }
+
+const FAR = ' here; with --everywhere your cluster is asked, too'
 
 const HEAD = ['RUN', 'STATUS', 'AGE', 'ENGINE', 'CPU TIME', 'MEMORY', 'TASK']
 
@@ -75,7 +78,7 @@ export async function ps({ json, everywhere = false }: PsFlags, io: Io): Promise
       '',
     ]),
   ]
-  if (rows.length === 0) stderr.write('no run is alive\n')
+  if (rows.length === 0) stderr.write(`no run is alive${everywhere || io.env['KUBECONFIG'] || !mayHaveCluster(io.env) ? '' : FAR}\n`)
   else stdout.write(columnsText([HEAD, ...rows]))
   return exitCodes.done
 }

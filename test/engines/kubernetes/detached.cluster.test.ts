@@ -71,7 +71,7 @@ describe.runIf(isThere)('cowait run --detach', () => {
   })
   const there = (...args: string[]): Promise<Ended> => cowait(args, other)
   const listed = async (): Promise<{ id: string; parent: string | null; status: string }[]> =>
-    JSON.parse((await there('ps', '--json')).stdout) as { id: string; parent: string | null; status: string }[]
+    JSON.parse((await there('ps', '--everywhere', '--json')).stdout) as { id: string; parent: string | null; status: string }[]
   const jobsOfRuns = async (): Promise<string[]> => {
     const { items } = (await api('GET', `${jobs}?labelSelector=cowait.detached`)) as {
       items: { metadata: { name: string; deletionTimestamp?: string } }[]
