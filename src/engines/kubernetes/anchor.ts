@@ -11,6 +11,7 @@ import { ApiError, isMissing, retryAfterMs } from './api-error.ts'
 import type { Job, Metadata } from './api-types.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
+import { stopwatch } from './stopwatch.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
 const leaseSeconds = 8
@@ -109,10 +110,4 @@ function isGone(error: unknown): boolean {
   if (isMissing(error)) return (error as ApiError).reason === 'NotFound'
   // The uid of an object cannot be changed: 422 from a PATCH, 409 from a precondition.
   return error instanceof ApiError && (error.status === 409 || error.status === 422) && /\buid\b/i.test(error.message)
-}
-
-/** Milliseconds from now on. The host's clock may be set back, and the steady one stands still while the host sleeps: the larger counts. */
-function stopwatch(): () => number {
-  const since = { clock: Date.now(), steady: performance.now() }
-  return () => Math.max(Date.now() - since.clock, performance.now() - since.steady)
 }

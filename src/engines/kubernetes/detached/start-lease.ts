@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from '../api-client.ts'
+import { stopwatch } from '../stopwatch.ts'
 
 /** From the last word of who starts it to the end; a laptop's network may be away for a while. */
 export const startLeaseSeconds = 60
@@ -27,16 +28,14 @@ export class StartLease implements AsyncDisposable {
 
   async #renew(client: ApiClient, job: string): Promise<void> {
     const { signal } = this.#stop
-    const since = { clock: Date.now(), steady: performance.now() }
+    const elapsedMs = stopwatch()
     for (;;) {
       await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
       if (signal.aborted) return
-      // The steady clock stands still while the host sleeps, and the other may be set back.
-      const elapsedMs = Math.max(Date.now() - since.clock, performance.now() - since.steady)
       // What goes wrong with one the next one may mend; that the Job is gone its pod tells.
       await client
         .call('PATCH', job, {
-          body: { spec: { activeDeadlineSeconds: Math.ceil(elapsedMs / 1000) + startLeaseSeconds } },
+          body: { spec: { activeDeadlineSeconds: Math.ceil(elapsedMs() / 1000) + startLeaseSeconds } },
           contentType: 'application/merge-patch+json',
           patienceMs: 0,
           silenceMs: renewalMs,
