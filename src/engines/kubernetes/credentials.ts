@@ -69,10 +69,8 @@ export class CredentialSource {
 
   async #ask(): Promise<Kept> {
     const { user } = this.#cluster
-    const [cert, key] = await Promise.all([
-      this.#read('client certificate', user.certFile, user.cert),
-      this.#read('client key', user.keyFile, user.key),
-    ])
+    const cert = await this.#read('client certificate', user.certFile, user.cert)
+    const key = await this.#read('client key', user.keyFile, user.key)
     const certificate = { ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) }
     if (user.tokenFile !== undefined) {
       const token = await this.#read('token', user.tokenFile, '')

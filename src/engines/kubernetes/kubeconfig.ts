@@ -151,7 +151,9 @@ async function userOf(user: Entry): Promise<User> {
       `User ${JSON.stringify(user.name)} of ${path} uses the auth-provider ${JSON.stringify(provider['name'])}, which Kubernetes has removed. Use its exec plugin (such as kubelogin, gke-gcloud-auth-plugin).`,
     )
   }
-  const [cert, key] = await Promise.all([content(user, 'client-certificate'), content(user, 'client-key')])
+  // One after the other, so that where both are missing it is always the first that is named.
+  const cert = await content(user, 'client-certificate')
+  const key = await content(user, 'client-key')
   const [certFile, keyFile] = [fileOf(user, 'client-certificate'), fileOf(user, 'client-key')]
   const token = textOf(value['token'])
   const tokenFile = textOf(value['tokenFile'])
