@@ -1,6 +1,6 @@
 /**
- * Ten calls of a script, one after the other, against as many pods that say one thing and are deleted; `least` are pods with the rights and
- * the folders of workers.
+ * Ten calls of a script, one after the other, against as many pods that say one thing and are deleted; `least` are pods with the rights of
+ * workers.
  */
 import { callClosedPod, callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'
 import { measureCalls } from '../lib/small-project.mjs'

@@ -66,22 +66,15 @@ function hear(pod) {
   })
 }
 
-/** What a worker may do and no more: not even write, but into two folders of its own. */
+/** What a worker may do and no more. */
 const closed = {
   pod: {
     securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-    volumes: ['code', 'scratch'].map((name) => ({ name, emptyDir: {} })),
   },
-  container: {
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, readOnlyRootFilesystem: true },
-    volumeMounts: [
-      { name: 'code', mountPath: '/code' },
-      { name: 'scratch', mountPath: '/tmp' },
-    ],
-  },
+  container: { securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } },
 }
 
-/** As `callPod`, with the rights and the folders of a worker. */
+/** As `callPod`, with the rights of a worker. */
 export const callClosedPod = (starting) => callPod(starting, closed)
 
 /** A pod whose Node says one thing to who connects: resolves when it was heard, and the pod has been deleted. */

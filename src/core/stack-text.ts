@@ -5,7 +5,7 @@ const ownFolder = fileURLToPath(import.meta.url).replace(/(.*[\\/](?:dist|src)[\
 const ownUrl = import.meta.url.replace(/(.*\/(?:dist|src)\/).*/s, '$1')
 
 /** Where the code was brought to a place of its own, and not run beside the user's files. */
-const isDelivered = ownUrl.startsWith('file:///cowait/')
+const isDelivered = /^file:\/\/\/(?:cowait|tmp\/\.cowait\/program)\//.test(ownUrl)
 
 /** The frames of a stack, one a line. */
 export function userFrames(stack: string): string[] {

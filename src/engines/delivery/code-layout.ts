@@ -1,5 +1,6 @@
 /**
- * Where a version of the program lies inside a container, and what of the host stands behind each folder.
+ * Where a version of the program lies inside a container, and what of the host stands behind each folder. All is below the engine's folder
+ * for it, here `/cowait`:
  *
  *     /cowait/code                     the tree, the working directory
  *     /cowait/code/node_modules        the user's dependencies, next to the code as at home: hoisted and linked packages resolve
@@ -15,8 +16,10 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, posix, relative, sep } from 'node:path'
 import type { Tree } from '../../core/tree.ts'
 
-export const codePath = '/cowait/code'
-const packagePath = '/cowait/package'
+/** The tree's folder below the engine's. */
+export function codeIn(folder: string): string {
+  return posix.join(folder, 'code')
+}
 
 export interface Part {
   readonly content: 'code' | 'dependencies' | 'runtime' | 'package' | 'link'
@@ -35,22 +38,23 @@ export interface Layout {
   readonly mountPoints: readonly string[]
 }
 
-/** Looks at the host's folders; changes nothing. */
-export function layOut(tree: Tree, runtimeDirectory: string): Layout {
+/** Below `folder` of the container. Looks at the host's folders; changes nothing. */
+export function layOut(tree: Tree, runtimeDirectory: string, folder: string): Layout {
+  const codePath = codeIn(folder)
   const root = realpathSync(tree.root)
   const runtime = realpathSync(runtimeDirectory)
   const parts: Part[] = [{ content: 'code', source: tree.directory, target: codePath }]
-  for (const folder of foldersWithDependencies(tree)) {
+  for (const inside of foldersWithDependencies(tree)) {
     parts.push({
       content: 'dependencies',
-      source: join(tree.root, folder, 'node_modules'),
-      target: posix.join(codePath, folder, 'node_modules'),
+      source: join(tree.root, inside, 'node_modules'),
+      target: posix.join(codePath, inside, 'node_modules'),
     })
   }
   const above = dependenciesAbove(root)
-  if (above !== undefined) parts.push({ content: 'dependencies', source: above, target: '/node_modules' })
-  const own = ownPackage(root, runtime)
-  parts.push(...own.parts, { content: 'link', target: '/cowait/node_modules' })
+  if (above !== undefined) parts.push({ content: 'dependencies', source: above, target: posix.join(folder, '../node_modules') })
+  const own = ownPackage(root, runtime, folder)
+  parts.push(...own.parts, { content: 'link', target: posix.join(folder, 'node_modules') })
   const onCode = parts.map(({ target }) => target).filter((target) => target.startsWith(`${codePath}/`))
   return {
     parts,
@@ -63,14 +67,14 @@ export function layOut(tree: Tree, runtimeDirectory: string): Layout {
   }
 }
 
-function ownPackage(root: string, runtime: string): { target: string; parts: Part[] } {
+function ownPackage(root: string, runtime: string, folder: string): { target: string; parts: Part[] } {
+  const codePath = codeIn(folder)
   const home = dirname(runtime)
-  const folder = basename(runtime)
   const inside = relative(root, home)
   // The project is our own package, or a workspace that holds its sources: what was built is not part of the code.
   if (inside !== '..' && !inside.startsWith(`..${sep}`) && !inside.split(sep).includes('node_modules')) {
     const target = posix.join(codePath, toPosix(inside))
-    return { target, parts: [{ content: 'runtime', source: runtime, target: posix.join(target, folder) }] }
+    return { target, parts: [{ content: 'runtime', source: runtime, target: posix.join(target, basename(runtime)) }] }
   }
   const installed = installedPackage(root)
   if (installed !== undefined) {
@@ -78,7 +82,8 @@ function ownPackage(root: string, runtime: string): { target: string; parts: Par
     if (installed === home) return { target, parts: [] }
     return { target, parts: atPackage(target, runtime) }
   }
-  return { target: packagePath, parts: atPackage(packagePath, runtime) }
+  const target = posix.join(folder, 'package')
+  return { target, parts: atPackage(target, runtime) }
 }
 
 function atPackage(target: string, runtime: string): Part[] {

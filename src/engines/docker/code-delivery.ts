@@ -13,7 +13,7 @@ import type { Tree } from '../../core/tree.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiMount } from './api-types.ts'
 import { Carrier, statInside, type PathStat } from './carrier.ts'
-import { layOut, type Layout, type Part } from '../delivery/code-layout.ts'
+import { codeIn, layOut, type Layout, type Part } from '../delivery/code-layout.ts'
 import { ContentVolumes, type Content } from './content-volumes.ts'
 import type { DockerClient } from './docker-client.ts'
 import { hashFolder, listFolder } from './folder-content.ts'
@@ -23,6 +23,9 @@ import { MadeFolders } from '../delivery/own-package.ts'
 import { SharedWork } from '../shared-work.ts'
 
 type Report = (phase: StartPhase) => void
+
+const programFolder = '/cowait'
+export const codePath: string = codeIn(programFolder)
 
 export interface CodeDeliveryOptions {
   readonly client: DockerClient
@@ -58,7 +61,7 @@ export class CodeDelivery {
 
   constructor(tree: Tree, options: CodeDeliveryOptions) {
     const { runtimeDirectory } = options
-    const layout = layOut(tree, runtimeDirectory)
+    const layout = layOut(tree, runtimeDirectory, programFolder)
     const made = new MadeFolders(tree)
     this.layout = layout
     this.#tree = tree

@@ -154,8 +154,13 @@ const readings: readonly Reading[] = [
     hint: 'Correct "priorityClass".',
   },
   {
+    pattern: /read-?only-?root-?file-?system/i,
+    message: notAdmitted,
+    hint: 'Make it so with "podTemplate": { spec: { containers: [{ name: "worker", securityContext: { readOnlyRootFilesystem: true } }] } }.',
+  },
+  {
     pattern: /admission webhook|admission plugin|ValidatingAdmissionPolicy|limits? to Container|usage per (?:Container|Pod)/i,
-    message: ({ name }, error) => `The cluster's rules do not admit the pod of ${name}: ${error.message}`,
+    message: notAdmitted,
     hint: 'Change what it names, or ask whoever made the rule.',
   },
   {
@@ -164,6 +169,10 @@ const readings: readonly Reading[] = [
     hint: 'Correct the setting that it names.',
   },
 ]
+
+function notAdmitted({ name }: StartOf, error: ApiError): string {
+  return `The cluster's rules do not admit the pod of ${name}: ${error.message}`
+}
 
 /** A refused creation, in words for people. An `AbortError` stays what it is. */
 export function startError(error: unknown, about: StartOf, cluster: Cluster): Error {

@@ -10,6 +10,7 @@ import { layOut, type Layout } from '../delivery/code-layout.ts'
 import { ownManifest } from '../delivery/own-package.ts'
 import { packageFiles, placeIn, usedPackages } from '../delivery/used-packages.ts'
 import type { DetachedPlace } from './detached/place.ts'
+import { programFolder } from './pod-folders.ts'
 import type { ArchiveEntry } from './pod-frames.ts'
 
 export interface Archive {
@@ -18,8 +19,6 @@ export interface Archive {
   /** Compressed, in pieces that fit a frame. */
   readonly pieces: readonly Buffer[]
   readonly bytes: number
-  /** Whether something lies in `aboveFolder`. */
-  readonly hasAbove: boolean
 }
 
 interface Entry extends ArchiveEntry {
@@ -30,15 +29,13 @@ interface Entry extends ArchiveEntry {
 
 const pieceBytes = 64 << 10
 const largestBytes = 64 << 20
-/** Dependencies from above the project's root. */
-export const aboveFolder = '/node_modules'
 
 /** An archive as it was received in a pod, which workers get as it is. */
-export async function readArchive({ archive, program, hasAbove }: DetachedPlace): Promise<Archive> {
+export async function readArchive({ archive, program }: DetachedPlace): Promise<Archive> {
   const bytes = await readFile(archive)
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes))
-  return { program, pieces, bytes: bytes.length, hasAbove }
+  return { program, pieces, bytes: bytes.length }
 }
 
 /** What no pod loads, and what only one loads that holds a supervisor. */
@@ -54,7 +51,7 @@ export async function makeArchive(
   signal: AbortSignal,
   { supervisor = false }: { readonly supervisor?: boolean } = {},
 ): Promise<Archive> {
-  const layout = layOut(tree, runtimeDirectory)
+  const layout = layOut(tree, runtimeDirectory, programFolder)
   const isLoaded = (name: string): boolean => !programs.nobody.test(name) && (supervisor || !programs.supervisor.test(name))
   const entries = [...entriesOf(tree, layout, runtimeDirectory, isLoaded)]
   const pieces: Buffer[] = []
@@ -75,7 +72,7 @@ export async function makeArchive(
     filled = 0
   }
   if (filled > 0) pieces.push(Buffer.concat(piece))
-  return { program: layout.program, pieces, bytes, hasAbove: entries.some(({ at }) => at.startsWith(`${aboveFolder}/`)) }
+  return { program: layout.program, pieces, bytes }
 }
 
 async function* contents(entries: readonly Entry[]): AsyncGenerator<Buffer, void> {

@@ -2,9 +2,10 @@
 import { posix } from 'node:path'
 import type { WorkerSpec } from '../../core/engine.ts'
 import { UsageError } from '../../core/errors.ts'
+import { ownFolder } from './pod-folders.ts'
 import { parseSettings, type KubernetesSettings } from './settings.ts'
 
-const ownFolders = ['/cowait', '/proc', '/sys', '/dev', '/node_modules']
+const takenFolders = [ownFolder, '/proc', '/sys', '/dev']
 
 /** Throws a `UsageError` that names the option. */
 export function checkSpec({ name, mounts, ports, settings }: Omit<WorkerSpec, 'id' | 'owner' | 'code'>, engine: KubernetesSettings): void {
@@ -27,7 +28,7 @@ export function checkSpec({ name, mounts, ports, settings }: Omit<WorkerSpec, 'i
     }
     if (!path.startsWith('/') || posix.normalize(path) !== path || path === '/')
       wrong('must be an absolute path inside the pod, such as "/data"')
-    if (ownFolders.some((folder) => path === folder || path.startsWith(`${folder}/`)) && path !== '/dev/shm')
+    if (takenFolders.some((folder) => path === folder || path.startsWith(`${folder}/`)) && path !== '/dev/shm')
       wrong('lies in a folder that is not free; use another')
     if (taken.has(path)) wrong('is given twice')
     taken.add(path)

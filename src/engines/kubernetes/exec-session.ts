@@ -7,19 +7,19 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { ExecOptions, ExecSession, Exit, TerminalSize } from '../../core/engine.ts'
-import { codePath } from '../delivery/code-layout.ts'
 import { endMarked, execMark } from '../exec-mark.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError } from './api-error.ts'
 import { ExecStream, type ExecStreamOptions } from './exec-stream.ts'
+import { podCode } from './pod-folders.ts'
 import { runInPod } from './run-in-pod.ts'
 
 /** How long ending a program from inside may take. */
 const endingMs = 10_000
 
 /** `VARIABLES COUNT, each NAME=VALUE, the program`. */
-const launch = `cd ${codePath} 2>/dev/null
+const launch = `cd ${podCode} 2>/dev/null
 n=$1; shift; while [ "$n" -gt 0 ]; do export "$1"; shift; n=$((n-1)); done; exec "$@"`
 
 /** Input comes as lines of base64, of which an empty one is the end. */

@@ -26,7 +26,6 @@ import type {
 import type { DetachedSupervisors } from '../../core/detached.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
 import { EngineError } from '../../core/errors.ts'
-import { codePath } from '../delivery/code-layout.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import { Anchor } from './anchor.ts'
 import { ApiClient } from './api-client.ts'
@@ -45,6 +44,7 @@ import { Keepers, mayBeKept } from './keepers.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Link } from './link.ts'
 import { readUsage } from './pod-usage.ts'
+import { podCode } from './pod-folders.ts'
 import { PodWatch } from './pod-watch.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { parseSettings, type KubernetesSettings } from './settings.ts'
@@ -215,7 +215,7 @@ class Kubernetes implements Engine {
       archive.catch(() => this.#archives.delete(tree.hash))
       this.#archives.set(tree.hash, archive)
     }
-    return { hash: tree.hash, path: codePath, cwd: posix.resolve(codePath, this.#settings.workdir ?? '.') }
+    return { hash: tree.hash, path: podCode, cwd: posix.resolve(podCode, this.#settings.workdir ?? '.') }
   }
 
   async start(spec: WorkerSpec, signal: AbortSignal, report: (phase: StartPhase) => void): Promise<Worker> {

@@ -1,11 +1,12 @@
 /** What the cluster is asked to create for a worker: as the Pod Security level `restricted` wants it, and nothing secret in it. */
+import { posix } from 'node:path'
 import type { KubernetesVolume } from '../../core/config-types.ts'
 import type { Mount, Resources, WorkerSpec } from '../../core/engine.ts'
 import type { Metadata } from './api-types.ts'
-import { aboveFolder } from './archive.ts'
 import { isLabel, label, objectName, tagPrefix, tagsAnnotation } from './labels.ts'
 import { mergePatch } from './merge-patch.ts'
 import { launchLine } from './launch-line.ts'
+import { ownFolder, scratch } from './pod-folders.ts'
 import { defaultImage, type KubernetesSettings } from './settings.ts'
 
 export interface PodOptions {
@@ -18,14 +19,10 @@ export interface PodOptions {
   readonly annotations: Readonly<Record<string, string>>
   /** SHA-256 of the token that opens the way to it. */
   readonly hash: string
-  /** Dependencies lie above the project's root. */
-  readonly hasAbove: boolean
 }
 
 export const containerName = 'worker'
 
-const codeFolder = '/cowait'
-const scratch = '/tmp'
 /** After SIGTERM, before SIGKILL, when somebody deletes the pod. */
 const terminationSeconds = 5
 
@@ -41,7 +38,9 @@ export function podName({ name, id, owner }: WorkerSpec): string {
 export function podSpec(options: PodOptions): object {
   const { spec, settings, anchor, keeper, annotations, hash } = options
   const { metadata = {}, spec: given = {} } = (settings.podTemplate ?? {}) as { metadata?: Record<string, object>; spec?: object }
-  const { containers, ...merged } = mergePatch(defaults(options), given) as { containers: readonly { readonly name: string }[] }
+  const { containers, volumes, ...merged } = mergePatch(defaults(options), given) as Merged
+  const worker = containers.find(({ name }) => name === containerName)
+  const own = worker && ownVolume(worker)
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -54,17 +53,48 @@ export function podSpec(options: PodOptions): object {
     spec: {
       ...merged,
       restartPolicy: 'Never',
-      containers: containers.map((one) => (one.name === containerName ? { ...one, command: launchLine(hash, scratch) } : one)),
+      containers: containers.map((one) => (one === worker ? launched(one, hash, own) : one)),
+      volumes: [...volumes, ...(own ? [{ name: ownVolumeName, emptyDir: {} }] : [])],
     },
   }
 }
 
+interface Merged {
+  readonly containers: readonly Container[]
+  readonly volumes: readonly object[]
+}
+
+interface Container {
+  readonly name: string
+  readonly securityContext?: { readonly readOnlyRootFilesystem?: boolean }
+  readonly volumeMounts: readonly { readonly mountPath: string }[]
+}
+
+const ownVolumeName = 'cowait'
+
+/**
+ * Where a volume of our own must be mounted, if so: over `/tmp` where a template makes the container's own files read-only, or inside of it
+ * where somebody's volume is mounted there, which is no place for our files.
+ */
+function ownVolume({ securityContext, volumeMounts }: Container): string | undefined {
+  if (volumeMounts.some(({ mountPath }) => posix.normalize(`${mountPath}/`) === `${scratch}/`)) return ownFolder
+  return securityContext?.readOnlyRootFilesystem === true ? scratch : undefined
+}
+
+function launched(container: Container, hash: string, own: string | undefined): object {
+  const { volumeMounts } = container
+  return {
+    ...container,
+    command: launchLine(hash, own ?? scratch),
+    volumeMounts: [...volumeMounts, ...(own === undefined ? [] : [{ name: ownVolumeName, mountPath: own }])],
+  }
+}
+
 /** A PodSpec. */
-function defaults({ spec, settings, hasAbove }: PodOptions): object {
+function defaults({ spec, settings }: PodOptions): object {
   const [user, group = user] = (settings.user ?? '1000').split(':').map(Number)
   const own = Object.entries(settings.podVolumes ?? {}).map(([path, volume], index) => podVolumeOf(path, volume, index))
   const mounts = [...spec.mounts.map((mount, index) => volumeOf(mount, index)), ...own]
-  const hasOwnScratch = spec.mounts.some(({ path }) => path === scratch) || settings.podVolumes?.[scratch] !== undefined
   const { serviceAccount, imagePullSecrets, nodeSelector, tolerations, priorityClass, affinity, envFrom } = settings
   return {
     automountServiceAccountToken: false,
@@ -98,22 +128,11 @@ function defaults({ spec, settings, hasAbove }: PodOptions): object {
         securityContext: {
           allowPrivilegeEscalation: false,
           capabilities: { drop: ['ALL'] },
-          readOnlyRootFilesystem: true,
         },
-        volumeMounts: [
-          { name: 'cowait', mountPath: codeFolder },
-          ...(hasAbove ? [{ name: 'above', mountPath: aboveFolder }] : []),
-          ...(hasOwnScratch ? [] : [{ name: 'scratch', mountPath: scratch }]),
-          ...mounts.map(({ mount }) => mount),
-        ],
+        volumeMounts: mounts.map(({ mount }) => mount),
       },
     ],
-    volumes: [
-      { name: 'cowait', emptyDir: {} },
-      ...(hasAbove ? [{ name: 'above', emptyDir: {} }] : []),
-      ...(hasOwnScratch ? [] : [{ name: 'scratch', emptyDir: {} }]),
-      ...mounts.map(({ volume }) => volume),
-    ],
+    volumes: mounts.map(({ volume }) => volume),
   }
 }
 

@@ -132,7 +132,7 @@ async function createAndConnect(
   try {
     const keeper = spec.keep ? await environment.keepers.make(spec, name, anchor) : undefined
     const { annotations } = environment
-    const body = podSpec({ spec, settings, anchor, keeper, annotations, hash: link.hash, hasAbove: archive.hasAbove })
+    const body = podSpec({ spec, settings, anchor, keeper, annotations, hash: link.hash })
     const named = { ...body, metadata: { ...(body as { metadata: object }).metadata, name } }
     await createPod({ client, pods, body: named, leftAt: environment.leftAt }, signal)
     signal.throwIfAborted()

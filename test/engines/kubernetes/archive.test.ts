@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import type { Tree } from '../../../src/core/tree.ts'
 import { makeArchive } from '../../../src/engines/kubernetes/archive.ts'
+import { podCode } from '../../../src/engines/kubernetes/pod-folders.ts'
 
 const runtimeDirectory = fileURLToPath(new URL('../../../dist', import.meta.url))
 let folder: string
@@ -18,8 +19,8 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text)
 }
 
-/** The paths in the archive of a program of one file, below the code's folder, and where links lead. */
-async function archived(code: string): Promise<Record<string, string | true>> {
+/** The paths in the archive of a program of one file, below a folder, and where links lead. */
+async function archived(code: string, below = podCode): Promise<Record<string, string | true>> {
   write('project/main.js', code)
   const root = join(folder, 'project')
   const file = { path: 'main.js', mode: 0o644, size: code.length, sha256: createHash('sha256').update(code).digest('hex') }
@@ -31,7 +32,7 @@ async function archived(code: string): Promise<Record<string, string | true>> {
     const end = bytes.indexOf(0x0a, at)
     const entry = JSON.parse(bytes.toString('utf8', at, end)) as { at: string; size?: number; link?: string }
     at = end + 1 + (entry.size ?? 0)
-    if (entry.at.startsWith('/cowait/code/')) found[entry.at.slice('/cowait/code/'.length)] = entry.link ?? true
+    if (entry.at.startsWith(`${below}/`)) found[entry.at.slice(below.length + 1)] = entry.link ?? true
   }
   return found
 }
@@ -63,4 +64,15 @@ test('a package that is a link to another folder of dependencies stays a link', 
     'node_modules/lib': '.store/lib@1/node_modules/lib',
     'node_modules/.store/lib@1/node_modules/lib/package.json': true,
   })
+})
+
+test("what lies above the project is looked at last, as at home, and nothing comes to anybody else's place", async () => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'cowait-archive-')))
+  write('node_modules/outer/package.json', '{"name":"outer"}')
+  write('node_modules/outer/index.js', '')
+  const paths = Object.keys(await archived("import 'outer'", '/tmp'))
+  expect(paths).toContain('.cowait/node_modules/outer/index.js')
+  expect(paths).toContain('.cowait/program/code/main.js')
+  expect(paths.filter((path) => !path.startsWith('.cowait/'))).toEqual([])
+  expect(Object.keys(await archived("import 'outer'", ''))).toHaveLength(paths.length)
 })

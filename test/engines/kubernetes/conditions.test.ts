@@ -139,6 +139,7 @@ describe('a cluster that refuses', () => {
     ],
     [404, 'namespaces "team" not found', /Namespace team does not exist/],
     [400, 'admission webhook "policy.example" denied the request: no', /rules do not admit/],
+    [403, 'admission webhook "policy.example" denied the request: readOnlyRootFilesystem must be true', /rules do not admit/],
     [422, 'Pod "p" is invalid: spec.containers[0].image: Required value', /is not valid: spec\.containers/],
     [401, 'Unauthorized', /does not accept the credentials/],
   ])('%i: %s', (status, message, wanted) => {

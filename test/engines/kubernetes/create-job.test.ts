@@ -23,6 +23,6 @@ test("somebody else's Job of that name is not taken for ours", async () => {
 })
 
 test("a supervisor's Job is ours when it opens to our token", () => {
-  const job = supervisorJob({ run: 'r', task: 't', account: 'a', settings: {}, hash: 'abc', hasAbove: false }) as Job
+  const job = supervisorJob({ run: 'r', task: 't', account: 'a', settings: {}, hash: 'abc' }) as Job
   expect([opensBy(job, 'abc'), opensBy(job, 'abd'), opensBy({ metadata: { name: 'r' } }, 'abc')]).toEqual([true, false, false])
 })

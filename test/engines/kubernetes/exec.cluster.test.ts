@@ -63,7 +63,7 @@ describe.runIf(await hasKubernetes())('a program beside a worker, in its pod', (
     const big = `${'x'.repeat(3 << 20)}\n`
     session.channel.end(big)
     const [printed, errors, exit] = await Promise.all([read(session.channel), read(session.errors), session.exited])
-    expect(printed === `${big}/cowait/code\ngiven here 1000\n`).toBe(true)
+    expect(printed === `${big}/tmp/.cowait/program/code\ngiven here 1000\n`).toBe(true)
     expect(errors).toBe('bad\n')
     expect(exit).toEqual({ how: 'exited', code: 7 })
     await session.close()

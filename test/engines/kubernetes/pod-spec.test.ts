@@ -4,6 +4,7 @@ import type { WorkerSpec } from '../../../src/core/engine.ts'
 import { UsageError } from '../../../src/core/errors.ts'
 import { checkSpec } from '../../../src/engines/kubernetes/check-spec.ts'
 import { supervisorJob } from '../../../src/engines/kubernetes/detached/supervisor-job.ts'
+import { podCode } from '../../../src/engines/kubernetes/pod-folders.ts'
 import { podSpec } from '../../../src/engines/kubernetes/pod-spec.ts'
 import { parseSettings } from '../../../src/engines/kubernetes/settings.ts'
 
@@ -11,7 +12,7 @@ const spec: WorkerSpec = {
   id: 'w1',
   owner: 's1',
   name: 'train-x7k2m9qd',
-  code: { hash: 'h', path: '/cowait/code', cwd: '/cowait/code' },
+  code: { hash: 'h', path: podCode, cwd: podCode },
   resources: {},
   mounts: [],
   ports: {},
@@ -24,15 +25,15 @@ interface Made {
   spec: Record<string, unknown> & { containers: Record<string, unknown>[] }
 }
 
-function made(over: Partial<WorkerSpec> = {}, settings: Record<string, unknown> = {}, hasAbove = false): Made {
+function made(over: Partial<WorkerSpec> = {}, settings: Record<string, unknown> = {}): Made {
   const hash = createHash('sha256').update('token').digest('hex')
   const anchor = { name: 'cowait-s1-abc', uid: 'u' }
-  return podSpec({ spec: { ...spec, ...over }, settings: parseSettings(settings), anchor, annotations: {}, hash, hasAbove }) as Made
+  return podSpec({ spec: { ...spec, ...over }, settings: parseSettings(settings), anchor, annotations: {}, hash }) as Made
 }
 
 describe("a detached supervisor's Job", () => {
   const resourcesOf = (settings: Record<string, unknown>): unknown => {
-    const options = { run: 'train-x7k2m9qd', task: 'jobs:train', account: 'cowait', hash: 'h', hasAbove: false }
+    const options = { run: 'train-x7k2m9qd', task: 'jobs:train', account: 'cowait', hash: 'h' }
     const job = supervisorJob({ ...options, settings: parseSettings(settings) }) as { spec: { template: Made } }
     return job.spec.template.spec.containers[0]?.['resources']
   }
@@ -64,8 +65,37 @@ describe('a pod', () => {
     expect(pod.containers[0]?.['securityContext']).toEqual({
       allowPrivilegeEscalation: false,
       capabilities: { drop: ['ALL'] },
-      readOnlyRootFilesystem: true,
     })
+  })
+
+  const readOnlyRoot = { spec: { containers: [{ name: 'worker', securityContext: { readOnlyRootFilesystem: true } }] } }
+
+  test("starts without waiting for a volume, unless its root is read-only or /tmp is somebody's", () => {
+    const volumesOf = ({ spec: pod }: Made): object => ({
+      volumes: pod['volumes'],
+      mounts: pod.containers[0]?.['volumeMounts'],
+      pipe: ((pod.containers[0]?.['command'] ?? []) as string[]).find((word) => word.endsWith('/.out')),
+    })
+    expect(volumesOf(made())).toEqual({ volumes: [], mounts: [], pipe: '/tmp/.out' })
+    const own = { name: 'cowait', emptyDir: {} }
+    expect(volumesOf(made({}, { podTemplate: readOnlyRoot }))).toEqual({
+      volumes: [own],
+      mounts: [{ name: 'cowait', mountPath: '/tmp' }],
+      pipe: '/tmp/.out',
+    })
+    const inside = { name: 'cowait', mountPath: '/tmp/.cowait' }
+    expect(volumesOf(made({}, { podTemplate: readOnlyRoot, podVolumes: { '/tmp/': { claim: 'c' } } }))).toEqual({
+      volumes: [{ name: 'p0', persistentVolumeClaim: { claimName: 'c' } }, own],
+      mounts: [{ name: 'p0', mountPath: '/tmp/' }, inside],
+      pipe: '/tmp/.cowait/.out',
+    })
+    const mountedByTemplate = {
+      spec: {
+        containers: [{ name: 'worker', volumeMounts: [{ name: 'mine', mountPath: '/tmp' }] }],
+        volumes: [{ name: 'mine', emptyDir: {} }],
+      },
+    }
+    expect(volumesOf(made({}, { podTemplate: mountedByTemplate }))).toMatchObject({ mounts: [{ name: 'mine' }, inside] })
   })
 
   test('is told by its run, and no two attempts share a name', () => {
@@ -100,16 +130,15 @@ describe('a pod', () => {
       { path: '/data', volume: 'data', readOnly: true },
       { path: '/tmp', tmpfsBytes: 1 << 20 },
     ]
-    const { spec: pod } = made({ mounts }, { podVolumes: { '/etc/limits': { configMap: 'limits', readOnly: true } } }, true)
+    const { spec: pod } = made({ mounts }, { podVolumes: { '/etc/limits': { configMap: 'limits', readOnly: true } } })
     expect(pod['volumes']).toEqual([
-      { name: 'cowait', emptyDir: {} },
-      { name: 'above', emptyDir: {} },
       { name: 'v0', persistentVolumeClaim: { claimName: 'data', readOnly: true } },
       { name: 'v1', emptyDir: { medium: 'Memory', sizeLimit: '1048576' } },
       { name: 'p0', configMap: { name: 'limits' } },
+      { name: 'cowait', emptyDir: {} },
     ])
     const paths = ((pod.containers[0]?.['volumeMounts'] ?? []) as { mountPath: string }[]).map(({ mountPath }) => mountPath)
-    expect(paths).toEqual(['/cowait', '/node_modules', '/data', '/tmp', '/etc/limits'])
+    expect(paths).toEqual(['/data', '/tmp', '/etc/limits', '/tmp/.cowait'])
   })
 
   test('goes where the settings say, as whom they say', () => {
@@ -179,7 +208,7 @@ describe('what cannot be', () => {
   test.each([
     [{ mounts: [{ path: '/data', bind: '/home', readOnly: false }] }, {}, /which pods do not see/],
     [{ mounts: [{ path: 'data', volume: 'x', readOnly: false }] }, {}, /absolute path/],
-    [{ mounts: [{ path: '/cowait/x', volume: 'x', readOnly: false }] }, {}, /not free/],
+    [{ mounts: [{ path: '/tmp/.cowait/x', volume: 'x', readOnly: false }] }, {}, /not free/],
     [{ ports: { 80: 8080 } }, {}, /opens port 80/],
     [{}, { podVolumes: { '/h': { hostPath: '/etc' } } }, /must be allowed/],
   ])('is refused before anything starts: %j %j', (over, settings, message) => {

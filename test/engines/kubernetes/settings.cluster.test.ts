@@ -64,7 +64,10 @@ const settings = {
   },
   podTemplate: {
     metadata: { labels: { tier: 'work' } },
-    spec: { hostname: 'inside', containers: [{ name: 'worker', env: [{ name: 'FROM_TEMPLATE', value: 'yes' }] }] },
+    spec: {
+      hostname: 'inside',
+      containers: [{ name: 'worker', env: [{ name: 'FROM_TEMPLATE', value: 'yes' }], securityContext: { readOnlyRootFilesystem: true } }],
+    },
   },
 }
 
@@ -126,17 +129,37 @@ describe.runIf(isThere)('what is set', () => {
       user: [1234, 2345],
       groups: [2345],
       hostname: 'inside',
-      cwd: '/cowait/code/tasks',
+      cwd: '/tmp/.cowait/program/code/tasks',
       // The later one of two has its way; what the run says is there too.
       env: { API_KEY: 'hidden', LIMIT: 'of the map', FROM_TEMPLATE: 'yes', OWN: 'of the run' },
       files: { '/secret/API_KEY': 'hidden', '/map/limits.txt': '5 a second' },
       scratch: ['written'],
-      mounts: expect.arrayContaining(['/secret', '/map', '/scratch', '/claimed', '/tmp', '/cowait']),
+      mounts: expect.arrayContaining(['/secret', '/map', '/scratch', '/claimed', '/tmp']),
     })
   })
 
   test('gives no token, no rights and no place to write beyond those', () => {
     expect(seen).toMatchObject({ hasToken: false, root: 'EROFS', NoNewPrivs: '1', Seccomp: '2', CapEff: '0000000000000000' })
     expect(JSON.stringify(pod)).not.toMatch(/hidden|of the run/)
+  })
+})
+
+describe.runIf(isThere)('without a read-only root, and with a volume in the place of /tmp', () => {
+  test('a task writes where its user may, and our files stay out of the volume', async () => {
+    const options = { engine: 'kubernetes', engineSettings: { podVolumes: { '/tmp': { emptyDir: {} } } } }
+    await using host = await openHost({ name: 'kubernetes', isolated: true, options })
+    const said = host.event('log', ({ text }) => text.startsWith('seen '))
+    const root = host.start('looking:looks', { names: ['TMPDIR'], files: [] }, {})
+    const ended = root.settled.then((settlement) => {
+      throw new Error(JSON.stringify(settlement))
+    })
+    const seen: unknown = JSON.parse((await Promise.race([said, ended])).text.slice('seen '.length))
+    ended.catch(() => undefined)
+    expect(seen).toMatchObject({
+      root: 'EACCES',
+      cwd: '/tmp/.cowait/program/code',
+      env: { TMPDIR: '/tmp' },
+      mounts: expect.arrayContaining(['/tmp', '/tmp/.cowait']),
+    })
   })
 })

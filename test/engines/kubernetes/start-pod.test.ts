@@ -12,7 +12,7 @@ const spec = {
   id: 'w1',
   owner: 's1',
   name: 'train-x7k2m9qd',
-  code: { hash: 'h', path: '/cowait/code', cwd: '/cowait/code' },
+  code: { hash: 'h', path: '/tmp/code', cwd: '/tmp/code' },
   resources: {},
   mounts: [],
   ports: {},
@@ -62,7 +62,7 @@ test('a start that fails says why, and lets go of all that it can, also when som
     remember: () => {},
     forget: (pod) => void forgotten.push(pod),
   }
-  const archive = Promise.resolve({ program: '/cowait/worker.js', pieces: [], bytes: 0, hasAbove: false })
+  const archive = Promise.resolve({ program: '/tmp/worker.js', pieces: [], bytes: 0 })
   const starting = startPod({ spec, archive, environment }, new AbortController().signal, () => {})
   await expect(starting).rejects.toThrow(/does not fit the quota/)
   const removed = new Set(asked.filter((one) => one.startsWith('DELETE')).map((one) => /(pods|jobs)\/train/.exec(one)?.[1]))

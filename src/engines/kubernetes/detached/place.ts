@@ -9,5 +9,4 @@ export interface DetachedPlace {
   readonly archive: string
   /** The workers' program in it. */
   readonly program: string
-  readonly hasAbove: boolean
 }

@@ -5,7 +5,6 @@ import type { DetachedStart } from '../../../core/detached.ts'
 import type { StartPhase } from '../../../core/engine.ts'
 import { formatDuration } from '../../../core/duration.ts'
 import { EngineError } from '../../../core/errors.ts'
-import { codePath } from '../../delivery/code-layout.ts'
 import { ApiError, type StartOf } from '../api-error.ts'
 import type { Metadata } from '../api-types.ts'
 import { makeArchive, type Archive } from '../archive.ts'
@@ -15,6 +14,7 @@ import { createJob } from '../create-job.ts'
 import { Link } from '../link.ts'
 import { Warnings } from '../warnings.ts'
 import type { Setup } from '../pod-frames.ts'
+import { archiveFile, podCode } from '../pod-folders.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
 import { Pulling } from '../pull-problem.ts'
@@ -33,7 +33,6 @@ export interface SupervisorStart extends DetachedStart {
 
 type Report = (phase: StartPhase) => void
 
-const archiveFile = '/cowait/archive'
 /** Before the cluster's kill the supervisor's own program ends what is left. */
 const graceMs = (endSeconds - 5) * 1000
 /** For a node to be found, an image to be pulled and a program to begin, where the run's options do not say. */
@@ -61,7 +60,7 @@ export async function startSupervisor(
   {
     await using _lease = new StartLease(client, `${jobs}/${run}`)
     const metadata = await createJob(client, jobs, {
-      body: supervisorJob({ run, task, account, settings, hash, hasAbove: archive.hasAbove }),
+      body: supervisorJob({ run, task, account, settings, hash }),
       labelSelector: `${detachedLabel}=${run}`,
       isOurs: (job) => opensBy(job, hash),
       signal: supervisor.signal,
@@ -78,10 +77,10 @@ export async function startSupervisor(
   await supervisor.tell(plan)
 }
 
-function setupOf({ program, hasAbove }: Archive, { name, uid }: Metadata, namespace: string): Setup {
-  const place: DetachedPlace = { namespace, job: { name, ...(uid !== undefined && { uid }) }, archive: archiveFile, program, hasAbove }
+function setupOf({ program }: Archive, { name, uid }: Metadata, namespace: string): Setup {
+  const place: DetachedPlace = { namespace, job: { name, ...(uid !== undefined && { uid }) }, archive: archiveFile, program }
   const argv = ['node', posix.join(posix.dirname(program), 'detached.js'), JSON.stringify(place)]
-  return { argv, cwd: codePath, orphanGraceMs: 0, detached: { archive: archiveFile, graceMs } }
+  return { argv, cwd: podCode, orphanGraceMs: 0, detached: { archive: archiveFile, graceMs } }
 }
 
 interface PodOptions {

@@ -1,7 +1,7 @@
 /** What the cluster is asked to create for a supervisor: a Job of one pod, as workers' pods are but for its account and its labels. */
 import type { WorkerSpec } from '../../../core/engine.ts'
-import { codePath } from '../../delivery/code-layout.ts'
 import type { Job } from '../api-types.ts'
+import { podCode } from '../pod-folders.ts'
 import { containerName, podSpec } from '../pod-spec.ts'
 import type { KubernetesSettings } from '../settings.ts'
 import { startLeaseSeconds } from './start-lease.ts'
@@ -13,7 +13,6 @@ export interface SupervisorJobOptions {
   readonly settings: KubernetesSettings
   /** SHA-256 of the token that opens the way to it. */
   readonly hash: string
-  readonly hasAbove: boolean
 }
 
 /** Never the label of workers and their owners: nobody's sweep is to find it. */
@@ -23,7 +22,7 @@ export const taskAnnotation = 'cowait/task'
 export const endSeconds = 30
 
 /** A `batch/v1` Job that the cluster ends after its lease and removes as soon as it has ended, until it goes on alone (`handedOver`). */
-export function supervisorJob({ run, task, account, settings, hash, hasAbove }: SupervisorJobOptions): object {
+export function supervisorJob({ run, task, account, settings, hash }: SupervisorJobOptions): object {
   const { envFrom: _env, podVolumes: _volumes, ...placing } = settings
   const { metadata, spec } = podSpec({
     spec: { ...workerSpec, id: run, owner: run, name: run },
@@ -31,7 +30,6 @@ export function supervisorJob({ run, task, account, settings, hash, hasAbove }: 
     anchor: { name: run },
     annotations: {},
     hash,
-    hasAbove,
   }) as { metadata: { annotations: object }; spec: { containers: readonly Container[] } }
   const containers = spec.containers.map((one) => (one.name === containerName ? withResources(one, settings) : one))
   const labels = { 'app.kubernetes.io/managed-by': 'cowait', [detachedLabel]: run }
@@ -79,7 +77,7 @@ function withResources(container: Container, { supervisorResources }: Kubernetes
 }
 
 const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
-  code: { hash: '', path: codePath, cwd: codePath },
+  code: { hash: '', path: podCode, cwd: podCode },
   resources: {},
   mounts: [],
   ports: {},
