@@ -6,6 +6,7 @@
  * The walk of a call: `accept` (calls.ts) -> `RunTree.apply` -> `#startAttempt` -> `Attempt.drive` -> `#settle`.
  */
 import type { Duplex } from 'node:stream'
+import { abortable } from '../core/abortable.ts'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
 import { realClock, type Clock } from '../core/clock.ts'
@@ -16,7 +17,6 @@ import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
 import type { RunOptions } from '../core/options.ts'
 import type { Tree } from '../core/tree.ts'
 import type { LineFrame } from '../protocol/messages.ts'
-import { abortable } from './abortable.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import type { CallerIdentity } from './caller-identity.ts'
 import { Calls } from './calls.ts'

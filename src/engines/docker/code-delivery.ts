@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StartPhase } from '../../core/engine.ts'
+import { SharedWork } from '../../core/shared-work.ts'
 import type { Tree } from '../../core/tree.ts'
 import { ApiError } from './api-error.ts'
 import type { ApiMount } from './api-types.ts'
@@ -20,7 +21,6 @@ import { hashFolder, listFolder } from './folder-content.ts'
 import { linkedPackages } from './linked-packages.ts'
 import { foreignAddons } from './native-addons.ts'
 import { MadeFolders } from '../delivery/own-package.ts'
-import { SharedWork } from '../shared-work.ts'
 
 type Report = (phase: StartPhase) => void
 

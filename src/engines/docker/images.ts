@@ -4,13 +4,13 @@
  */
 import type { StartPhase } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
+import { SharedWork } from '../../core/shared-work.ts'
 import { connectionError, isMissing } from './api-error.ts'
 import type { ApiImage } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 import type { PullPolicy } from './docker-settings.ts'
 import { goArchitecture, platformOf } from './platform.ts'
 import { pull } from './pull.ts'
-import { SharedWork } from '../shared-work.ts'
 
 export interface Image {
   /** `sha256:...` */

@@ -13,11 +13,11 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { EngineError } from '../../core/errors.ts'
+import { SharedWork } from '../../core/shared-work.ts'
 import { ApiError, isMissing, startError } from './api-error.ts'
 import type { ApiNetwork } from './api-types.ts'
 import type { DockerClient } from './docker-client.ts'
 import { label } from './labels.ts'
-import { SharedWork } from '../shared-work.ts'
 
 export const isolatedNetwork = 'cowait-isolated'
 

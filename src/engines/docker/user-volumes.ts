@@ -5,10 +5,10 @@
  */
 import type { WorkerSpec } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
+import { SharedWork } from '../../core/shared-work.ts'
 import { isMissing } from './api-error.ts'
 import { Carrier } from './carrier.ts'
 import type { DockerClient } from './docker-client.ts'
-import { SharedWork } from '../shared-work.ts'
 
 type NamedWorker = Pick<WorkerSpec, 'name' | 'mounts'>
 

@@ -1,3 +1,5 @@
+import { abortable } from './abortable.ts'
+
 /** Work that several callers wait for. It is aborted when the last of them has given up, who stays until it has cleaned up. */
 export class SharedWork<T, Progress> {
   readonly #result: Promise<T>
@@ -23,18 +25,11 @@ export class SharedWork<T, Progress> {
   }
 
   async wait(signal: AbortSignal, report?: (progress: Progress) => void): Promise<T> {
-    signal.throwIfAborted()
-    let stop = (): void => {}
-    const aborted = new Promise<never>((_resolve, reject) => {
-      stop = () => reject(signal.reason as Error)
-      signal.addEventListener('abort', stop, { once: true })
-    })
     if (report) this.#reports.add(report)
     this.#waiting++
     try {
-      return await Promise.race([this.#result, aborted])
+      return await abortable(this.#result, signal)
     } finally {
-      signal.removeEventListener('abort', stop)
       if (report) this.#reports.delete(report)
       if (--this.#waiting === 0 && !this.#settled) {
         this.#abort.abort(signal.reason)
