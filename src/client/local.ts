@@ -46,8 +46,8 @@ export interface LocalOptions {
   readonly enginePlace?: unknown
   /** Workers that fail stay where the engine can keep them. */
   readonly keepFailed?: boolean
-  /** What a task's definition says, for calls by who does not know it: `external()`. */
-  readonly describe?: (task: TaskRef) => Promise<RunOptions>
+  /** What a task's definition says, for calls by who does not know it: `external()`. Asked no longer than until `signal` aborts. */
+  readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions>
   /** For engines that have no name of their own: a test's. */
   readonly openEngine?: (name: string, signal: AbortSignal) => Promise<Engine>
 }

@@ -26,7 +26,7 @@ const engine = wanted ?? target.engine ?? 'process'
 const tree = remembered(() => compileProject(project))
 const supervisor = await openSupervisor({
   tree,
-  describe: async (task) => await definitionOptions(await tree(), task),
+  describe: definitionOptions(tree),
   engine,
   engineSettings: settingsFor(target, engine, engine),
   otherSettings: (name) => settingsFor(target, name, engine),

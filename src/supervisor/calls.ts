@@ -1,4 +1,5 @@
 /** A call becomes a child run; its cancel finds it; its events carry what people may see of its values. */
+import { abortable } from '../core/abortable.ts'
 import type { CancelReason } from '../core/caller.ts'
 import type { ErrorSummary } from '../core/events.ts'
 import { idInUse, notStarted } from '../core/not-started.ts'
@@ -19,8 +20,8 @@ export interface CallsContext {
   treeHash(): Promise<string>
   /** Adds what the supervisor's own settings say. */
   complete(call: Omit<NewRun, 'engine'>): NewRun
-  /** What the definition of a task says, for a caller who does not know it. */
-  describe(task: NewRun['task']): Promise<RunOptions>
+  /** What the definition of a task says, for a caller who does not know it. Asked no longer than until `signal` aborts. */
+  describe(task: NewRun['task'], signal: AbortSignal): Promise<RunOptions>
   apply(message: TreeMessage): void
   /** Tells a caller that there will be no run of its call. */
   refuse(identity: CallerIdentity, child: string, settlement: Settlement): void
@@ -35,10 +36,13 @@ type CallMessage = Extract<Up, { type: 'call' }>
 type CancelMessage = Extract<Up, { type: 'cancel' }>
 type Call = Omit<CallMessage, 'type' | 'run' | 'input'>
 
-/** A call whose input is still on its way, with the cancel that overtook it. */
+/** A call whose input is still on its way, or whose task is still asked for its options. */
 interface Arrival {
   readonly identity: CallerIdentity
-  cancel?: { reason: CancelReason; kill: boolean }
+  /** Ends what it waits for: its run will not start. */
+  readonly stop: AbortController
+  /** Why it was cancelled. */
+  cancelled?: CancelReason
   /** There will be no run of it. */
   isDropped: boolean
 }
@@ -73,8 +77,7 @@ export class Calls {
   /** `identity` is left out by who may cancel any run: a client. */
   cancel(child: string, reason: CancelReason, kill: boolean, identity?: CallerIdentity): void {
     const arrival = this.#arriving.get(child)
-    if (arrival && (!identity || isSameCaller(identity, arrival.identity)))
-      arrival.cancel = { reason, kill: kill || (arrival.cancel?.kill ?? false) }
+    if (arrival && (!identity || isSameCaller(identity, arrival.identity))) cancelArrival(arrival, reason)
     const run = this.#context.runs.get(child)
     if (run && (!identity || isSameCaller(identity, run))) this.#context.apply({ type: 'cancel', run: child, reason, kill })
   }
@@ -88,7 +91,7 @@ export class Calls {
   }
 
   cancelArriving(caller: CallerIdentity, reason: CancelReason): void {
-    for (const arrival of this.#arriving.values()) if (isSameCaller(arrival.identity, caller)) arrival.cancel ??= { reason, kill: false }
+    for (const arrival of this.#arriving.values()) if (isSameCaller(arrival.identity, caller)) cancelArrival(arrival, reason)
   }
 
   /** From now on no root begins, and those that are still arriving are over. */
@@ -126,20 +129,16 @@ export class Calls {
     if (holder || isClosed) {
       if (holder) this.#refuse(identity, call, holder)
       else this.#tellClosed(identity, child)
-      return void arriving.then(
-        (input) => input.release(),
-        () => undefined,
-      )
+      return letGo(arriving)
     }
-    const arrival: Arrival = { identity, isDropped: false }
+    const arrival: Arrival = { identity, stop: new AbortController(), isDropped: false }
     this.#arriving.set(child, arrival)
     this.#refused.get(callerOf(identity))?.delete(child)
     const message = await this.#messageOf(arrival, call, arriving, decides)
     if (runs.has(child) && !arrival.isDropped) await new Promise<void>((resolve) => this.#waiting.set(child, resolve))
     if (arrival.isDropped) return void message.run.input.release()
     this.#arriving.delete(child)
-    apply(message)
-    if (arrival.cancel) apply({ type: 'cancel', run: child, ...arrival.cancel })
+    apply(arrival.cancelled ? { ...message, cancelled: arrival.cancelled } : message)
   }
 
   /** Whose run has the id, or is about to. One that has settled gives it away as soon as nothing is left of it. */
@@ -167,6 +166,7 @@ export class Calls {
 
   #drop(child: string, arrival: Arrival): void {
     arrival.isDropped = true
+    arrival.stop.abort()
     this.#arriving.delete(child)
     this.#waiting.get(child)?.()
     this.#waiting.delete(child)
@@ -182,19 +182,22 @@ export class Calls {
     const { child, task, shield = false, handlers = [] } = call
     const { complete, describe } = this.#context
     const run = { ...arrival.identity, id: child, task, shield, handlers, decides }
+    const { signal } = arrival.stop
     try {
-      const input = await arriving
-      const options = call.external ? mergeRunOptions(await describe(task), call.options) : call.options
-      const key = await this.#keyOf(arrival, task, input)
+      const input = await abortable(arriving, signal)
+      const defined = call.external ? await abortable(describe(task, signal), signal) : {}
+      const options = call.external ? mergeRunOptions(defined, call.options) : call.options
+      const key = await abortable(this.#keyOf(arrival, task, input), signal)
       return { type: 'call', run: complete({ ...run, name: options.name ?? nameOf(task), options, key, input }) }
     } catch (error) {
-      // A full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
+      // Cancelled; a full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
+      letGo(arriving)
       const { options } = call
       const input = StoredValue.of(encode({}))
       return {
         type: 'call',
         run: complete({ ...run, name: options.name ?? nameOf(task), options, key: '', input }),
-        refused: refusal(child, task, error as Error),
+        ...(signal.aborted ? {} : { refused: refusal(child, task, error as Error) }),
       }
     }
   }
@@ -204,7 +207,8 @@ export class Calls {
     const parentKey = identity.parent === null ? '' : (this.#context.runs.get(identity.parent)?.key ?? '')
     const parts = { parentKey, task, treeHash: await this.#context.treeHash().catch(() => ''), inputHash: await input.hash() }
     const first = callKey({ ...parts, occurrence: 0 })
-    if (arrival.isDropped) return first
+    // The caller may have been forgotten since.
+    if (arrival.stop.signal.aborted) return first
     const caller = callerOf(identity)
     const counts = this.#occurrences.get(caller) ?? new Map<string, number>()
     this.#occurrences.set(caller, counts)
@@ -236,6 +240,19 @@ export class Calls {
       ...(settlement.status === 'done' ? { output: settlement.value.preview() } : { error: settlement.error }),
     }
   }
+}
+
+function cancelArrival(arrival: Arrival, reason: CancelReason): void {
+  arrival.cancelled ??= reason
+  arrival.stop.abort()
+}
+
+/** Nobody needs the input, whenever it comes. */
+function letGo(arriving: Promise<StoredValue>): void {
+  void arriving.then(
+    (input) => input.release(),
+    () => undefined,
+  )
 }
 
 function nameOf(task: NewRun['task']): string {

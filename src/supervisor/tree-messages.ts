@@ -68,8 +68,8 @@ export type Settlement =
   | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorSummary; readonly value?: StoredValue }
 
 export type TreeMessage =
-  /** `refused`: it cannot start, and its caller is told why. */
-  | { readonly type: 'call'; readonly run: NewRun; readonly refused?: ErrorSummary }
+  /** `refused`: it cannot start, and its caller is told why. `cancelled`: it was cancelled on its way here. */
+  | { readonly type: 'call'; readonly run: NewRun; readonly refused?: ErrorSummary; readonly cancelled?: CancelReason }
   | { readonly type: 'running'; readonly run: string }
   | { readonly type: 'attempt-ended'; readonly run: string; readonly outcome: AttemptOutcome }
   /** The caller's answer about another attempt. */

@@ -19,7 +19,7 @@ import { exceededError } from './exceeded.ts'
 import { isOrphan, refusal } from './may-call.ts'
 import { Queue } from './queue.ts'
 import { retryDelayMs } from './retry.ts'
-import type { AttemptOutcome, Effect, NewRun, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
+import type { AttemptOutcome, Effect, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
 
 export const defaultGraceMs = 5_000
 
@@ -53,7 +53,7 @@ export class RunTree {
   }
 
   #step(message: TreeMessage): void {
-    if (message.type === 'call') return this.#create(message.run, message.refused)
+    if (message.type === 'call') return this.#create(message)
     if (message.type === 'close') this.#closed = message.reason
     if (message.type === 'client-ended' || message.type === 'close') {
       for (const run of this.runs.values())
@@ -83,7 +83,7 @@ export class RunTree {
     }
   }
 
-  #create(call: NewRun, refused?: ErrorSummary): void {
+  #create({ run: call, refused, cancelled }: Extract<TreeMessage, { type: 'call' }>): void {
     const parent = call.parent === null ? undefined : this.runs.get(call.parent)
     const run: RunRecord = {
       ...call,
@@ -111,7 +111,7 @@ export class RunTree {
       run.outcome = { type: 'lost', error: refused, retryable: false }
       return this.#settle(run)
     }
-    const reason = parent ? refusal(parent, call.shield) : this.#closed
+    const reason = cancelled ?? (parent ? refusal(parent, call.shield) : this.#closed)
     if (reason) {
       run.cancel = { reason, graceMs: 0, deadline: this.#now, killed: false }
       return this.#settle(run)

@@ -24,7 +24,7 @@ export async function openHost(engine: ConformanceEngine, options: Partial<Local
   const tree = (): Promise<CompiledTree> => (compiled ??= findProject(root).then((project) => compileProject(project)))
   const supervisor = await openSupervisor({
     tree,
-    describe: async (task) => await definitionOptions(await tree(), task),
+    describe: definitionOptions(tree),
     ...engine.options,
     ...options,
   })

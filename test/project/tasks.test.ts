@@ -1,9 +1,10 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe as group, expect, test } from 'vitest'
 import { describe, type TaskDescription } from '../../src/project/describe.ts'
 import { resolveTask } from '../../src/project/resolve-task.ts'
+import { processesOf } from './processes-of.ts'
 import { TestProject } from './rig.ts'
 
 async function tasksProject(): Promise<TestProject> {
@@ -184,17 +185,4 @@ group('describing a module', () => {
     await expect(describe(tree, 'loops', { signal: abort.signal })).rejects.toThrow('aborted')
     expect(processesOf(project.root)).toEqual([])
   })
-
-  /** Processes that work in a folder, as the system sees them. */
-  function processesOf(folder: string): string[] {
-    return readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid))
-      .filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/environ`, 'utf8') !== '' && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
-        } catch {
-          return false
-        }
-      })
-  }
 })

@@ -1,9 +1,19 @@
 /** Calls that take their time to arrive: their task is described, their input is read. */
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { delay } from '../../src/core/delay.ts'
 import { external } from '../../src/core/external.ts'
 import { task } from '../../src/core/task.ts'
+import type { TaskRun } from '../../src/core/run.ts'
+import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
+import { Bodies } from '../../src/protocol/bodies.ts'
+import { Channel } from '../../src/protocol/channel.ts'
+import type { Both, Down, Up } from '../../src/protocol/messages.ts'
+import { parseDown } from '../../src/protocol/parse.ts'
+import type { Source } from '../../src/protocol/values.ts'
 import { held, openRig, over } from './rig.ts'
 
 const child = task(async () => 'came')
@@ -18,9 +28,18 @@ async function turns(): Promise<void> {
 
 function rigWith(parent: typeof child) {
   const description = held({})
-  const describe = ({ export: name }: { export: string }): Promise<object> =>
-    name === 'child' ? description.answer() : Promise.resolve({})
-  return { ...openRig({ root: parent, child }, { describe }), description }
+  const signals: AbortSignal[] = []
+  const describe = ({ export: name }: { export: string }, signal: AbortSignal): Promise<object> => {
+    if (name !== 'child') return Promise.resolve({})
+    signals.push(signal)
+    return description.answer()
+  }
+  return {
+    ...openRig({ root: parent, child }, { describe }),
+    description,
+    /** Of each description of the child that was asked for: whether it is still wanted. */
+    wanted: () => signals.map(({ aborted }) => !aborted),
+  }
 }
 
 test('a call whose caller dies before it has arrived becomes no run, and holds up nobody', async () => {
@@ -28,6 +47,7 @@ test('a call whose caller dies before it has arrived becomes no run, and holds u
   const run = rig.script(() => root())
   await rig.description.asked
   await run.kill()
+  expect(rig.wanted()).toEqual([false])
   rig.description.release()
   await turns()
   expect(rig.created()).toEqual([run.id])
@@ -93,13 +113,46 @@ test('a call that has not arrived is cancelled by its caller, and by no other ru
   expect(await run).toBe('came')
 })
 
-test('a cancel that overtakes its call holds', async () => {
+test.each([
+  ['cancel', (run: TaskRun<string>) => run.cancel('enough'), 'was cancelled: enough'],
+  ['kill', (run: TaskRun<string>) => run.kill(), 'was cancelled'],
+])('a call that has not arrived ends at once with a %s, and nothing is started for it', async (_how, end, message) => {
   await using rig = rigWith(child)
   const run = rig.script(() => called())
   await rig.description.asked
-  const gone = run.cancel('enough')
-  await turns()
-  rig.description.release()
-  await gone
-  await expect(run).rejects.toMatchObject({ code: 'TASK_CANCELLED', message: expect.stringContaining('enough') })
+  await end(run)
+  expect(rig.wanted()).toEqual([false])
+  await expect(run).rejects.toMatchObject({ code: 'TASK_CANCELLED', message: expect.stringContaining(message) })
+  expect(rig.events.map(({ type }) => type)).toEqual(['created', 'settled', 'removed'])
+})
+
+test('a call that is cancelled waits neither for its input nor for the program', async () => {
+  const tree = held({ hash: '', files: [], directory: process.cwd(), root: process.cwd() })
+  await using rig = openRig({ child }, { tree: tree.answer })
+  const [inside, outside] = memoryPair()
+  const run = rig.supervisor.connect(outside)
+  const channel = new Channel<Down | Both, Up | Both>(inside, parseDown)
+  const bodies = new Bodies<Down, Up>(channel)
+  const settled: string[] = []
+  bodies.start((message) => message.type === 'settled' && settled.push(`${message.child} ${message.status}`))
+  const input = (size: number, read: () => Promise<Uint8Array>): Source => ({ format: 'json', text: size, size, read })
+  const inputs = { whole: input(2, async () => Buffer.from('{}')), cut: input(3, () => new Promise(() => {})) }
+  const call = { type: 'call', run, task: { module: 'tests', export: 'child' }, options: {} } as const
+  for (const name of ['whole', 'cut'] as const) void bodies.sendValue({ ...call, child: name, input: inputs[name] })
+  await tree.asked
+  const reason = { code: 'TASK_CANCELLED', message: 'enough' } as const
+  for (const name of ['whole', 'cut']) bodies.send({ type: 'cancel', run, child: name, reason })
+  await expect.poll(() => settled).toEqual(['whole cancelled', 'cut cancelled'])
+  tree.release()
+  await channel.close()
+})
+
+test('nothing stays of the input of a call that cannot be described', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cowait-arriving-'))
+  const describe = (): Promise<object> => Promise.reject(new Error('no program'))
+  await using rig = openRig({}, { describe, directory })
+  const large = external<{ text: string }, string>('tests:large')
+  await expect(rig.script(() => large({ text: 'x'.repeat(3_000_000) }))).rejects.toThrow('no program')
+  await expect.poll(() => readdirSync(directory)).toEqual([])
+  rmdirSync(directory)
 })

@@ -47,7 +47,7 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const supervise = async (name: string, early = false): Promise<LocalSupervisor> =>
     await openSupervisor({
       tree: compiling,
-      describe: async (task) => await definitionOptions(await compiling(), task),
+      describe: definitionOptions(compiling),
       engine: name,
       engineSettings: settingsFor(target, name, name),
       otherSettings: (other) => settingsFor(target, other, name),

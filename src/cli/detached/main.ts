@@ -29,10 +29,11 @@ try {
 
 async function run(plan: DetachedPlan, place: unknown): Promise<void> {
   const io = processIo([])
-  const tree = treeHere(plan.tree)
+  const here = treeHere(plan.tree)
+  const tree = (): Promise<CompiledTree> => Promise.resolve(here)
   const supervisor = await openSupervisor({
-    tree: () => Promise.resolve(tree),
-    describe: (task) => definitionOptions(tree, task),
+    tree,
+    describe: definitionOptions(tree),
     engine: plan.engine,
     engineSettings: plan.settings,
     enginePlace: place,
