@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -84,6 +84,8 @@ function fileOfPackage(tree: CompiledTree, specifier: string): string {
 }
 
 const LOAD_MS = 20_000
+/** For the rest of what it said and printed. */
+const REST_MS = 1_000
 
 /**
  * Ends the whole process group as soon as this process lets go of descriptor 4, whether it is done or dead:
@@ -106,6 +108,11 @@ async function ask(
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
+  try {
+    await once(child, 'spawn')
+  } catch (error) {
+    return { error: { name: 'Error', message: `no process could be started for it in ${tree.root} (${(error as Error).message})` } }
+  }
   const [, out, err, answer, guard] = child.stdio
   const printed = tail(out as Readable, err as Readable)
   const said = collect(answer as Readable)
@@ -116,12 +123,10 @@ async function ask(
     isLate = true
     release()
   }, timeoutMs)
+  if (signal?.aborted) release()
   signal?.addEventListener('abort', release, { once: true })
   try {
-    const closed = once(child, 'close')
-    const [code, exitSignal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-    release()
-    await closed
+    const [code, exitSignal] = await ended(child, release)
     signal?.throwIfAborted()
     const text = await said
     if (text !== '') return JSON.parse(text) as DescribeAnswer
@@ -138,6 +143,19 @@ async function ask(
   }
 }
 
+/** Waits until a process has ended and what it printed has come; not for what it has started and let go, which may hold its streams. */
+async function ended(child: ChildProcess, release: () => void): Promise<readonly [code: number | null, signal: NodeJS.Signals | null]> {
+  const closed = once(child, 'close')
+  const exit = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  release()
+  const timer = setTimeout(() => {
+    for (const stream of child.stdio) stream?.destroy()
+  }, REST_MS)
+  await closed
+  clearTimeout(timer)
+  return exit
+}
+
 function notLoaded(
   tree: CompiledTree,
   module: string,
@@ -149,10 +167,11 @@ function notLoaded(
   return new CowaitError('TASK_NOT_LOADED', `${source} could not be loaded: ${error.name}: ${message}`, { cause })
 }
 
+/** All that comes until the stream is destroyed. */
 async function collect(stream: Readable): Promise<string> {
   let text = ''
-  stream.setEncoding('utf8')
-  for await (const part of stream) text += part
+  stream.setEncoding('utf8').on('data', (part: string) => (text += part))
+  await once(stream, 'close')
   return text
 }
 

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { describe } from '../../src/project/describe.ts'
+import { processesOf } from './processes-of.ts'
+import { TestProject } from './rig.ts'
+
+test('a module is not waited for as long as what it has started and let go', async () => {
+  await using project = await TestProject.create({
+    'package.json': '{"type":"module"}',
+    'daemon.ts': `
+      import { spawn } from 'node:child_process'
+      spawn('sleep', ['60'], { detached: true, stdio: 'inherit' }).unref()
+      export const one = 1
+    `,
+  })
+  expect(await describe(await project.compile(), 'daemon')).toEqual([])
+  const left = processesOf(project.root)
+  expect(left).toHaveLength(1)
+  for (const pid of left) process.kill(Number(pid))
+  await expect.poll(() => processesOf(project.root)).toEqual([])
+})
+
+test('a module for which no process can be started is told so', async () => {
+  await using project = await TestProject.create({ 'package.json': '{"type":"module"}', 'one.ts': 'export const one = 1\n' })
+  const tree = await project.compile()
+  await expect(describe({ ...tree, project: 'gone' }, 'one')).rejects.toMatchObject({
+    code: 'TASK_NOT_LOADED',
+    message: expect.stringMatching(/^one\.ts could not be loaded: .*no process could be started for it in .* \(spawn .*ENOENT\)$/) as string,
+  })
+})
