@@ -288,7 +288,7 @@ export class RunTree {
     const deadline = callersDeadline(run, this.runs)
     if (deadline && this.#now + delayMs >= deadline.at) return this.#settle(run, noTimeError(run, error, delayMs, deadline, this.#now))
     this.#effects.push({ type: 'emit', run, event: { type: 'retrying', attempt: run.attempt, error, delayMs } })
-    if (run.outcome?.type === 'failed') this.#effects.push({ type: 'release', run, value: run.outcome.value })
+    this.#letGo(run)
     delete run.outcome
     delete run.cancel
     run.phase = 'pausing'
@@ -325,7 +325,14 @@ export class RunTree {
       this.#recount(parent)
     }
     this.#effects.push({ type: 'settle', run, settlement })
+    if (!settlement.value) this.#letGo(run)
     this.#release(run)
+  }
+
+  /** Nobody hears of what the attempt answered: another follows, or the run was cancelled. */
+  #letGo(run: RunRecord): void {
+    const { outcome } = run
+    if (outcome && 'value' in outcome) this.#effects.push({ type: 'release', run, value: outcome.value })
   }
 
   /** Once a run is settled and nothing is left of it, its parent may go on. */

@@ -170,6 +170,16 @@ test('a cancelled run never settles as done, and only when its worker is gone', 
   expect(gone('a')).toEqual(['settle a cancelled', 'removed a'])
 })
 
+test.each([done, thrown()])('what a cancelled run has answered all the same ($type) is let go', (answer) => {
+  const { tree, call, running, ended, cancel } = drive()
+  call('a')
+  running('a')
+  cancel('a')
+  ended('a', answer)
+  const effects = tree.apply({ type: 'worker-gone', run: 'a' }, 0).map(({ type }) => type)
+  expect(effects).toEqual(expect.arrayContaining(['settle', 'release', 'removed']))
+})
+
 test('a second cancel changes nothing, a kill ends the grace', () => {
   const { call, running, cancel } = drive()
   call('a')
