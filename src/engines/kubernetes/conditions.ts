@@ -4,6 +4,7 @@ import type { Exit } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { StartOf } from './api-error.ts'
 import type { ContainerStatus, Pod } from './api-types.ts'
+import { disruptionOf } from './disruption.ts'
 import { notFoundCode } from './launch-line.ts'
 import { containerName } from './pod-spec.ts'
 import type { Pulling } from './pull-problem.ts'
@@ -34,14 +35,14 @@ export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): Engine
     }
     return new EngineError(`The pod of ${about.name} ended before its worker could be started: ${exitText(terminated)}.`)
   }
+  const isDeleted = pod.metadata.deletionTimestamp !== undefined
+  const disruption = isDeleted || pod.status?.phase === 'Failed' ? disruptionOf(pod) : undefined
+  if (disruption) return new EngineError(`The pod of ${about.name} ended before its worker could be started: ${disruption.detail}.`)
   if (pod.status?.phase === 'Failed') {
     const { reason = 'Failed', message = '' } = pod.status
     return new EngineError(`The pod of ${about.name} failed before its worker could be started: ${reason}${message && `: ${message}`}`)
   }
-  if (pod.metadata.deletionTimestamp !== undefined) {
-    return new EngineError(`The pod of ${about.name} was deleted before its worker could be started${evictionText(pod)}.`)
-  }
-  return undefined
+  return isDeleted ? new EngineError(`The pod of ${about.name} was deleted before its worker could be started.`) : undefined
 }
 
 /** A warning about a pod that is on a node: what no waiting mends. The kubelet tries everything again, also what cannot work. */
@@ -86,12 +87,8 @@ export function waitsFor(pod: Pod): string {
 /** How a worker ended, as far as its pod tells; undefined while it runs. */
 export function exitOf(pod: Pod, memoryLimit: string | undefined): Exit | undefined {
   const { terminated } = workerOf(pod)?.state ?? {}
-  const disruption = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
-  if (pod.status?.reason === 'Evicted' || disruption) {
-    const words = pod.status?.message || disruption?.message || disruption?.reason || ''
-    return { how: 'removed', detail: `its pod was evicted${words && `: ${words}`}` }
-  }
-  if (pod.status?.reason === 'NodeLost') return { how: 'lost', detail: `its node ${pod.spec?.nodeName ?? ''} does not answer` }
+  const disruption = disruptionOf(pod)
+  if (disruption) return disruption
   if (pod.metadata.deletionTimestamp !== undefined) {
     return { how: 'removed', detail: 'its pod was deleted by somebody else ("kubectl delete", a drained node, a missed lease)' }
   }
@@ -149,11 +146,6 @@ function waitingProblem(reason: string, message: string, { name, image, namespac
     default:
       return undefined
   }
-}
-
-function evictionText(pod: Pod): string {
-  const words = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')?.message
-  return words ? `: ${words}` : ''
 }
 
 function exitText({ exitCode, reason }: { readonly exitCode: number; readonly reason?: string }): string {

@@ -45,6 +45,8 @@ export class PodWorker {
   #hasExited = false
   #isOver = false
   #isGone = false
+  /** How it ended, by the watch's word. */
+  #heard: Exit | undefined
   #leftAt = -Infinity
   #isRemoving = false
   #awaitingRoom: (() => void)[] = []
@@ -112,6 +114,7 @@ export class PodWorker {
     if (hasTerminated(pod)) this.#beOver()
     if (this.#isRemoving) return
     const exit = exitOf(pod, this.facts.memoryLimit)
+    this.#heard = exit
     if (exit?.how === 'removed') this.#end(exit)
     else if (exit) void this.#endSoon(exit, watchPatienceMs)
   }
@@ -119,7 +122,9 @@ export class PodWorker {
   markDeleted(): void {
     if (!this.#hasExited)
       this.#end(
-        this.#isRemoving ? { how: 'killed', signal: 'SIGKILL' } : { how: 'removed', detail: 'its pod was deleted by somebody else' },
+        this.#isRemoving
+          ? { how: 'killed', signal: 'SIGKILL' }
+          : (this.#heard ?? { how: 'removed', detail: 'its pod was deleted by somebody else' }),
       )
     this.#isGone = true
     this.#leave()

@@ -14,7 +14,15 @@ function pod(
   status: NonNullable<Pod['status']> = {},
   metadata: Partial<Pod['metadata']> = {},
 ): Pod {
-  return { metadata: { name: 'p', ...metadata }, status: { containerStatuses: [{ name: 'worker', state }], ...status } }
+  return {
+    metadata: { name: 'p', ...metadata },
+    spec: { nodeName: 'n1' },
+    status: { containerStatuses: [{ name: 'worker', state }], ...status },
+  }
+}
+
+function disrupted(reason: string, message: string, status = 'True'): NonNullable<Pod['status']> {
+  return { conditions: [{ type: 'DisruptionTarget', status, reason, message }] }
 }
 
 describe('a pod that cannot start', () => {
@@ -78,6 +86,16 @@ describe('a pod that cannot start', () => {
     expect(ended(1, 'Error')).toMatch(/ended before its worker could be started: Error with exit code 1/)
   })
 
+  test('ended with its node, or as its cluster wanted it to', () => {
+    const problem = (state: Pod): string | undefined => startProblem(state, about, new Pulling(about.image))?.message
+    const gone = disrupted('DeletionByPodGC', 'PodGC: node no longer exists')
+    expect(problem(pod({}, { phase: 'Failed', ...gone }))).toMatch(/could be started: its node n1 is gone: PodGC: node no longer exists\.$/)
+    const preempted = disrupted('PreemptionByScheduler', 'preempting')
+    expect(problem(pod({}, preempted, { deletionTimestamp: 'now' }))).toMatch(/could be started: its pod was evicted: preempting\.$/)
+    expect(problem(pod({}, preempted))).toBeUndefined()
+    expect(problem(pod({}, {}, { deletionTimestamp: 'now' }))).toMatch(/was deleted before its worker could be started\.$/)
+  })
+
   test('still may come while it waits for its container or for a node', () => {
     expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about, new Pulling(about.image))).toBeUndefined()
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' }]
@@ -98,12 +116,28 @@ describe('a worker that ended', () => {
     ['by itself', pod({ terminated: { exitCode: 3, reason: 'Error' } }), { how: 'exited', code: 3 }],
     ['by a signal', pod({ terminated: { exitCode: 143, reason: 'Error' } }), { how: 'killed', signal: 'SIGTERM' }],
     [
-      'evicted',
+      'evicted by its node',
       pod({}, { phase: 'Failed', reason: 'Evicted', message: 'low on memory' }),
-      { how: 'removed', detail: /evicted: low on memory/ },
+      { how: 'removed', detail: /^its pod was evicted: low on memory$/ },
+    ],
+    [
+      'evicted by somebody',
+      pod({ running: {} }, disrupted('EvictionByEvictionAPI', 'Eviction API: evicting')),
+      { how: 'removed', detail: /^its pod was evicted: Eviction API: evicting$/ },
+    ],
+    [
+      'on a node that does not answer',
+      pod({ running: {} }, disrupted('DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint'), {
+        deletionTimestamp: 'now',
+      }),
+      { how: 'removed', detail: /^its pod was evicted, as its node n1 does not answer or was tainted: Taint manager: deleting/ },
+    ],
+    [
+      'on a node that is no more',
+      pod({ running: {} }, { phase: 'Failed', ...disrupted('DeletionByPodGC', 'PodGC: node no longer exists') }),
+      { how: 'lost', detail: /^its node n1 is gone: PodGC: node no longer exists$/ },
     ],
     ['deleted', pod({ running: {} }, {}, { deletionTimestamp: 'now' }), { how: 'removed', detail: /deleted by somebody else/ }],
-    ['with its node', pod({ running: {} }, { reason: 'NodeLost' }), { how: 'lost', detail: /does not answer/ }],
   ])('%s', (_name, state, { detail, ...exit }: { how: string; detail?: string | RegExp }) => {
     const found = exitOf(state, '64 MiB')
     expect(found).toMatchObject(exit)
@@ -112,6 +146,9 @@ describe('a worker that ended', () => {
 
   test('runs on', () => {
     expect(exitOf(pod({ running: {} }), undefined)).toBeUndefined()
+    const silentNode = [{ type: 'Ready', status: 'False' }]
+    expect(exitOf(pod({ running: {} }, { conditions: silentNode }), undefined)).toBeUndefined()
+    expect(exitOf(pod({ running: {} }, disrupted('EvictionByEvictionAPI', 'it was not', 'False')), undefined)).toBeUndefined()
   })
 })
 

@@ -30,6 +30,14 @@ test('a pod that its cluster ended says so before its cluster says why', async (
   expect(await pod.worker.exited).toEqual({ how: 'removed', detail: 'its pod was evicted: Eviction API: evicting' })
 })
 
+test('a pod that is deleted with its node, of which its cluster said so just before, is lost with that', async () => {
+  const pod = running()
+  const gone = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }
+  pod.hear({ metadata: { name: 'p' }, spec: { nodeName: 'n1' }, status: { phase: 'Failed', conditions: [gone] } })
+  pod.markDeleted()
+  expect(await pod.worker.exited).toEqual({ how: 'lost', detail: 'its node n1 is gone: PodGC: node no longer exists' })
+})
+
 test('where its cluster does not say why, the end itself counts', async () => {
   expect(await told({ code: null, signal: 'SIGTERM', wasTerminated: true }).worker.exited).toEqual({ how: 'killed', signal: 'SIGTERM' })
 })
