@@ -1,4 +1,4 @@
-/** Whether a run may still have children. */
+/** Whether a run may still have children, and decide about them. */
 import type { CancelReason } from '../core/caller.ts'
 import type { NewRun, RunRecord } from './tree-messages.ts'
 
@@ -13,4 +13,9 @@ export function refusal(parent: RunRecord, shield: boolean): CancelReason | unde
   if (parent.outcome || parent.phase === 'settled') return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} has ended` }
   if (parent.cancel && !shield) return { code: 'TASK_CANCELLED', message: `its caller ${parent.id} is cancelled` }
   return undefined
+}
+
+/** Whether a caller is there to say that there is another attempt of a run; a root's, which is none here, ends with its client. */
+export function canAnswer(parent: RunRecord | undefined): boolean {
+  return !parent || (parent.worker === 'live' && !parent.outcome)
 }

@@ -9,6 +9,8 @@
  * T6  A time-out of a run is a deadline for everything below it that is not shielded; no attempt starts that could only begin after it.
  * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
  * T8  A call whose caller is gone, or has begun another attempt, is dropped; once the tree is closed, no root begins.
+ * T9  Another attempt may follow a time-out, and no other cancel, one after a time-out included. Of which a caller that has ended would
+ *     have to say whether it follows, none does.
  */
 import type { CancelReason } from '../core/caller.ts'
 import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
@@ -16,7 +18,7 @@ import type { ErrorSummary, Status } from '../core/events.ts'
 import { callersDeadline, inheritedReason, noTimeError, startTimeoutReason, timeoutReason } from './deadline.ts'
 import { cancelledError, timedOutError } from './endings.ts'
 import { exceededError } from './exceeded.ts'
-import { isOrphan, refusal } from './may-call.ts'
+import { canAnswer, isOrphan, refusal } from './may-call.ts'
 import { Queue } from './queue.ts'
 import { retryDelayMs } from './retry.ts'
 import type { AttemptOutcome, Effect, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
@@ -183,8 +185,8 @@ export class RunTree {
     const waits = run.options.orphans === 'wait' && outcome.type === 'done' && !run.cancel
     if (!waits) this.#clearTimer(run, 'timeout')
     for (const child of this.#childrenOf(run)) {
-      if (waits) continue
-      this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} has ended` }, this.#graceLeft(run))
+      if (waits) this.#tryFinish(child)
+      else this.#cancel(child, { code: 'TASK_CANCELLED', message: `its caller ${run.id} has ended` }, this.#graceLeft(run))
     }
     this.#recount(run)
     this.#tryFinish(run)
@@ -206,6 +208,7 @@ export class RunTree {
     const graceMs = Math.min(run.options.graceMs ?? defaultGraceMs, maxGraceMs)
     const deadline = this.#now + graceMs
     const isKill = graceMs === 0 && !run.cancel?.killed
+    if (run.cancel && this.#cancelAgain(run, run.cancel, reason)) return
     if (run.cancel && run.cancel.deadline <= deadline && !isKill) return
     const first = !run.cancel
     run.cancel = { reason: run.cancel?.reason ?? reason, graceMs, deadline, killed: run.cancel?.killed ?? false }
@@ -223,6 +226,14 @@ export class RunTree {
       if (first) this.#effects.push({ type: 'cancel-worker', run, reason, graceMs })
       this.#setTimer(run, 'grace', graceMs)
     } else this.#kill(run)
+  }
+
+  /** Of one that was cancelled before: after a time-out alone another attempt may follow (T9). Answers whether that was its end. */
+  #cancelAgain(run: RunRecord, cancel: NonNullable<RunRecord['cancel']>, reason: CancelReason): boolean {
+    const endsWithCaller = run.parent !== null && this.runs.get(run.parent)?.cancel
+    if (cancel.reason.code === 'TASK_TIMEOUT' && reason.code !== 'TASK_TIMEOUT' && !endsWithCaller) run.cancel = { ...cancel, reason }
+    this.#tryFinish(run)
+    return run.phase === 'settled'
   }
 
   #kill(run: RunRecord): void {
@@ -258,6 +269,7 @@ export class RunTree {
     const error = this.#errorOf(run)
     if (!error || !this.#mayRetry(run, error)) return this.#settle(run)
     if (!run.options.retry?.ask || run.decides) return this.#retry(run, error)
+    if (!canAnswer(run.parent === null ? undefined : this.runs.get(run.parent))) return this.#settle(run)
     if (run.phase !== 'asking') this.#ask(run, error)
   }
 

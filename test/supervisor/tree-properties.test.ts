@@ -104,11 +104,12 @@ function play(keeper: Keeper, steps: readonly Step[]): void {
   }
 }
 
-/** As an attempt tells it: a worker that nobody wanted to end was lost. */
+/** As an attempt tells it: a worker was lost, unless it was given up before it began. */
 function gone(keeper: Keeper, worker: string): void {
   keeper.workers.delete(worker)
   const run = keeper.tree.runs.get(worker)
-  if (!run?.outcome && !run?.cancel) keeper.apply({ type: 'attempt-ended', run: worker, outcome: { type: 'lost', error, retryable: true } })
+  const wasServed = run && (!run.cancel || run.children.size > 0)
+  if (wasServed && !run.outcome) keeper.apply({ type: 'attempt-ended', run: worker, outcome: { type: 'lost', error, retryable: true } })
   keeper.apply({ type: 'worker-gone', run: worker })
 }
 
@@ -130,7 +131,6 @@ function answer(keeper: Keeper, asked: readonly [string, number] | undefined, ag
 function end(keeper: Keeper): void {
   for (let turn = 0; turn < 100 && keeper.tree.runs.size > 0; turn++) {
     for (const worker of keeper.workers) gone(keeper, worker)
-    for (const asked of keeper.asked) answer(keeper, asked, false)
     for (const timer of keeper.timers) fire(keeper, timer)
   }
 }

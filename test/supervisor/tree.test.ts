@@ -254,6 +254,65 @@ test('a timed-out attempt fails, and may be tried again', () => {
   expect(gone('a')).toEqual(['settle a failed', 'removed a'])
 })
 
+test.each([false, true])('a cancel after a time-out is the last word: no other attempt follows (kill: %s)', (kill) => {
+  const { call, running, timer, cancel, gone, errorOf } = drive()
+  call('a', null, { options: { timeoutMs: 50, graceMs: 10, retry } })
+  running('a')
+  expect(timer('a', 'timeout')).toEqual(['cancel-worker a', 'timer a grace 10'])
+  cancel('a', kill)
+  expect(gone('a')).toEqual(['settle a cancelled', 'removed a'])
+  expect(errorOf('a')?.message).toMatch(/^a was cancelled: enough/)
+})
+
+test('a cancel ends a run of which its caller is asked whether it is tried again after a time-out', () => {
+  const { call, running, timer, cancel, gone } = drive()
+  call('a', null, { options: { timeoutMs: 50, retry: { ...retry, ask: true } } })
+  running('a')
+  timer('a', 'timeout')
+  expect(gone('a')).toEqual([])
+  expect(cancel('a')).toEqual(['settle a cancelled', 'removed a'])
+})
+
+test('a run of which nobody says any more whether it is tried again ends with its caller', () => {
+  const { call, running, timer, ended, gone } = drive()
+  call('a')
+  running('a')
+  call('b', 'a', { options: { timeoutMs: 50, retry: { ...retry, ask: true } } })
+  running('b')
+  timer('b', 'timeout')
+  expect(gone('b')).toEqual([])
+  expect(ended('a', { type: 'lost', error: { code: 'TASK_LOST', name: 'Error', message: 'gone' }, retryable: false })).toEqual([
+    'settle b cancelled',
+    'removed b',
+  ])
+  expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('a time-out of its caller ends a run of which that is asked after a time-out of its own', () => {
+  const { call, running, timer, gone, errorOf } = drive()
+  call('a', null, { options: { timeoutMs: 90 } })
+  running('a')
+  call('b', 'a', { options: { timeoutMs: 50, retry: { ...retry, ask: true } } })
+  running('b')
+  timer('b', 'timeout')
+  gone('b')
+  expect(timer('a', 'timeout')).toContain('settle b failed')
+  expect(errorOf('b')?.message).toBe('b timed out after 50ms')
+  expect(gone('a')).toEqual(['settle a failed', 'removed a'])
+})
+
+test('what ended with the time-out of its caller says so, whatever its caller does then', () => {
+  const { call, running, timer, ended, gone, errorOf } = drive()
+  call('a', null, { options: { timeoutMs: 50 } })
+  running('a')
+  call('b', 'a')
+  running('b')
+  timer('a', 'timeout')
+  ended('a')
+  gone('b')
+  expect(errorOf('b')?.message).toBe('b was out of time: its caller a timed out after 50ms')
+})
+
 test('the deadline of a run is the earliest of its own and those of its callers', () => {
   const { tree, call, running, advance } = drive()
   const deadline = (id: string): unknown => {
