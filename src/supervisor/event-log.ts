@@ -12,6 +12,11 @@ export type UnnumberedEvent = Exclude<PlainEvent, { type: 'created' }> | Created
  */
 export class EventLog {
   readonly #listeners = new Set<(event: RunEvent) => void>()
+  /**
+   * The runs of which was told that they are there, and not that they are gone: as who listens knows them. In the tree a run, and its caller
+   * with it, may be gone by then.
+   */
+  readonly runs: Map<string, RunRecord> = new Map()
   readonly #numbers = new Map<string, number>()
   readonly #clock: () => number
 
@@ -27,10 +32,13 @@ export class EventLog {
   emit(run: RunRecord, event: UnnumberedEvent): void {
     const seq = this.#numbers.get(run.id) ?? 0
     this.#numbers.set(run.id, seq + 1)
-    if (event.type === 'removed') this.#numbers.delete(run.id)
+    if (event.type === 'created') this.runs.set(run.id, run)
     const place = { run: run.id, seq, at: this.#clock() }
     const whole = event.type === 'log' ? logEvent(event, place) : ({ ...event, ...place } as RunEvent)
     for (const listener of this.#listeners) this.#tell(listener, whole)
+    if (event.type !== 'removed') return
+    this.#numbers.delete(run.id)
+    this.runs.delete(run.id)
   }
 
   #tell(listener: (event: RunEvent) => void, event: RunEvent): void {

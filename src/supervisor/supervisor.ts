@@ -116,7 +116,7 @@ export class Supervisor {
       refuse: (caller, id, settlement) => this.#ownerOf(caller)?.settled({ id, attempt: 0 }, settlement),
     })
     const { runs } = this.#tree
-    const watches = new Watches(runs)
+    const watches = new Watches(this.#events.runs)
     this.#events.subscribe((event) => watches.receive(event))
     this.#route = new Route({
       spool: this.#spool,
@@ -145,7 +145,7 @@ export class Supervisor {
       calls: this.#calls,
       frames: this.#frames,
       limits: this.#limits,
-      runs: this.#tree.runs,
+      runs: this.#events.runs,
       apply: (message: TreeMessage) => this.#apply(message),
       subscribe: (listener: (event: RunEvent) => void) => this.subscribe(listener),
     }
