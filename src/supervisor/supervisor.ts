@@ -80,6 +80,9 @@ export class Supervisor {
   readonly #timers = new Map<string, () => void>()
   readonly #engines: Engines
   readonly #program: () => Promise<Tree>
+  /** For the tree; the first ones' effects are carried out before the next is applied. */
+  readonly #messages: TreeMessage[] = []
+  #isApplying = false
   #whenIdle: (() => void)[] = []
 
   constructor(options: SupervisorOptions) {
@@ -187,8 +190,17 @@ export class Supervisor {
     return remains
   }
 
+  /** What is said meanwhile, by who hears of an effect, has its turn when all of them are carried out. */
   #apply(message: TreeMessage): void {
-    for (const effect of this.#tree.apply(message, this.#now())) this.#carryOut(effect)
+    this.#messages.push(message)
+    if (this.#isApplying) return
+    this.#isApplying = true
+    try {
+      for (let next = this.#messages.shift(); next; next = this.#messages.shift())
+        for (const effect of this.#tree.apply(next, this.#now())) this.#carryOut(effect)
+    } finally {
+      this.#isApplying = false
+    }
     if (this.#tree.runs.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
