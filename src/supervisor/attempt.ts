@@ -82,6 +82,8 @@ export class Attempt implements Owner {
   #isGreeted = false
   #isRunning = false
   #isAnswering = false
+  /** An answer that comes now is too late. */
+  #isLost = false
   #isKept = false
   #isOutOfReach = false
   /** What is still printed or said by then is nobody's any more. */
@@ -207,6 +209,7 @@ export class Attempt implements Owner {
 
   async #loseWorker(worker: Worker, channel: Channel<Up | Both, Down | Both>): Promise<void> {
     const hasLeft = await bounded(worker.exited, 0)
+    this.#isLost = true
     if (this.#outcome && 'value' in this.#outcome) void this.#outcome.value.release()
     if (hasLeft) await this.#keepFailed(worker, { type: 'lost', error: lostError(this.#run, await worker.exited, []), retryable: true })
     await this.#remove(worker, 0)
@@ -324,6 +327,7 @@ export class Attempt implements Owner {
     this.#isAnswering = true
     try {
       const value = await incoming.readInto(this.#context.spool.sink(message.value))
+      if (this.#isLost) return void value.release()
       if (message.type === 'done') this.#outcome = { type: 'done', value }
       else this.#outcome = { type: 'failed', error: message.error, value, retryable: message.retryable }
     } catch (error) {

@@ -49,6 +49,11 @@ export class Route {
     this.#context = context
   }
 
+  /** How many runs have a line. */
+  get size(): number {
+    return this.#lines.size
+  }
+
   /** Passes a frame on to the other end of the run's line. Throws a `ProtocolError` for what this end may not say. */
   pass(from: LineEnd, run: RunRecord, frame: LineFrame, incoming: IncomingValue | undefined): void {
     const line = this.#lineOf(run)

@@ -234,6 +234,8 @@ export class Supervisor {
         return this.#settle(run, effect.settlement)
       case 'removed':
         this.#calls.forget(run)
+        // Its caller may have spoken to it when it had no worker, or none any more.
+        this.#route.ended(run)
         return this.#events.emit(run, { type: 'removed' })
       case 'emit':
         return this.#events.emit(run, effect.event.type === 'created' ? this.#calls.createdEvent(run) : effect.event)

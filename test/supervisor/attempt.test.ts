@@ -1,0 +1,76 @@
+import { PassThrough } from 'node:stream'
+import { expect, test } from 'vitest'
+import type { Engine, Exit } from '../../src/core/engine.ts'
+import { encode } from '../../src/core/values/encode.ts'
+import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
+import { Bodies } from '../../src/protocol/bodies.ts'
+import { Channel } from '../../src/protocol/channel.ts'
+import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../../src/protocol/messages.ts'
+import { parseDown } from '../../src/protocol/parse.ts'
+import { Attempt, type AttemptContext } from '../../src/supervisor/attempt.ts'
+import { Spool, StoredValue } from '../../src/supervisor/spool.ts'
+import type { AttemptOutcome, RunRecord } from '../../src/supervisor/tree-messages.ts'
+import { held } from './rig.ts'
+
+/** An attempt whose worker the test plays, and whose spool takes an answer when the test says so. */
+function played() {
+  const [outside, inside] = memoryPair()
+  const output = new PassThrough()
+  let leave!: (exit: Exit) => void
+  const exited = new Promise<Exit>((resolve) => (leave = resolve))
+  const removed: string[] = []
+  const engine = {
+    capabilities: {},
+    check: () => {},
+    start: async () => ({ id: 'w', channel: outside, output, exited }),
+    remove: async (id: string) => void removed.push(id),
+  } as unknown as Engine
+  const spool = new Spool(undefined)
+  const stored = held(undefined)
+  const outcomes: AttemptOutcome[] = []
+  const sink: Spool['sink'] = (header) => {
+    const kept = spool.sink(header)
+    return { ...kept, end: async () => (await stored.answer(), await kept.end()) }
+  }
+  const run = {
+    id: 'r',
+    attempt: 1,
+    task: { module: 'm', export: 't' },
+    name: 'r',
+    options: {},
+    handlers: [],
+    input: StoredValue.of(encode({})),
+  }
+  const context = {
+    engine,
+    spool: { sink },
+    leaseMs: 0,
+    keepFailed: false,
+    code: async () => ({ hash: '', path: '', cwd: '' }),
+    spec: () => ({ id: 'w' }),
+    ended: (_run: unknown, outcome: AttemptOutcome) => outcomes.push(outcome),
+    routed: async () => {},
+  }
+  const nothing = { get: (target: object, name: string) => Reflect.get(target, name) ?? (() => {}) }
+  const attempt = new Attempt(run as unknown as RunRecord, new Proxy(context, nothing) as unknown as AttemptContext)
+  const channel = new Channel<Down | Both, Up | Both>(inside, parseDown)
+  const bodies = new Bodies<Down, Up>(channel)
+  return { attempt, bodies, channel, spool, stored, outcomes, leave, output }
+}
+
+test('an answer that is kept too late to count is let go', async () => {
+  const { attempt, bodies, channel, spool, stored, outcomes, leave, output } = played()
+  bodies.start(() => {})
+  const driven = attempt.drive()
+  bodies.send({ type: 'hello', protocol: PROTOCOL_VERSION, role: 'worker', runtime: { name: 'by hand', version: '0' } } as Up)
+  bodies.send({ type: 'running', run: 'r' })
+  await bodies.sendValue({ type: 'done', run: 'r', value: encode('x'.repeat(300_000)) })
+  await stored.asked
+  await channel.close()
+  output.end()
+  leave({ how: 'killed', signal: 'SIGKILL' })
+  await driven
+  expect(outcomes).toMatchObject([{ type: 'lost', error: { code: 'TASK_LOST' } }])
+  stored.release()
+  await expect.poll(() => spool.memoryBytes).toBe(0)
+})
