@@ -72,10 +72,18 @@ export class CodeDelivery {
   }
 
   /** The mounts of a worker's container. `image` tells any that the engine has; a look needs a container, and a container an image. */
-  mounts(image: () => Promise<string>, signal: AbortSignal, report: Report): Promise<CodeMounts> {
-    if (this.#mounts === undefined || this.#mounts.failed)
-      this.#mounts = new SharedWork((shared, tell) => this.#deliver(image, shared, tell))
-    return this.#mounts.wait(signal, report)
+  async mounts(image: () => Promise<string>, signal: AbortSignal, report: Report): Promise<CodeMounts> {
+    for (;;) {
+      const known = this.#mounts
+      const work = known && !known.failed ? known : new SharedWork<CodeMounts, StartPhase>((...how) => this.#deliver(image, ...how))
+      this.#mounts = work
+      try {
+        return await work.wait(signal, report)
+      } catch (error) {
+        // Another start's image may not have come, which says nothing of ours.
+        if (work !== known || signal.aborted) throw error
+      }
+    }
   }
 
   /** See `foreignAddons`. The dependencies are looked through once. */
