@@ -1,4 +1,5 @@
 /** From a worker's spec to a worker that boots: the pod is created, connected to as soon as it listens, and given its code. */
+import { abortable } from '../../core/abortable.ts'
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { ApiClient } from './api-client.ts'
@@ -59,7 +60,8 @@ export async function startPod(start: Start, signal: AbortSignal, report: Report
   const about = { name: spec.name, image: imageOf(spec, environment.settings), namespace: environment.namespace }
   try {
     report({ phase: 'preparing' })
-    const [archive] = await Promise.all([start.archive, environment.anchor.ensure(), environment.watch.open(), environment.program()])
+    const all = Promise.all([start.archive, environment.anchor.ensure(), environment.watch.open(), environment.program()])
+    const [archive] = await abortable(all, signal)
     for (let tries = 1; ; tries++) {
       signal.throwIfAborted()
       const worker = await createAndConnect({ ...start, about, archive, tries }, signal, report)
@@ -88,7 +90,7 @@ async function createAndConnect(
   const { client, pods, settings, turns } = environment
   const name = podName(tries === 1 ? spec : { ...spec, id: `${spec.id}-${tries}` })
   const path = `${pods}/${name}`
-  const anchor = await environment.anchor.ensure()
+  const anchor = await abortable(environment.anchor.ensure(), signal)
   const memoryLimit = spec.resources.memoryLimit === undefined ? undefined : `${Math.round(spec.resources.memoryLimit / (1 << 20))} MiB`
   const link: Link = new Link({
     client,

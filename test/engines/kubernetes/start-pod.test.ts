@@ -21,28 +21,12 @@ const spec = {
   keep: true,
 }
 
-test('a start that fails says why, and lets go of all that it can, also when something cannot be removed', async () => {
-  const refused = json(403, { reason: 'Forbidden', message: 'pods "train" is forbidden: exceeded quota: small, used: cpu=4' })
-  const stuck = json(403, { reason: 'Forbidden', message: 'the pod cannot be removed' })
-  const api: Answer = (response, request) => {
-    const { method, url = '' } = request
-    const made = json(201, { metadata: { name: 'one', uid: 'u' } })
-    if (url.includes('/pods')) {
-      if (method === 'POST') return refused(response, request)
-      if (method === 'DELETE') return stuck(response, request)
-      if (url.includes('watch=true')) return response.writeHead(200).flushHeaders()
-      return json(200, { metadata: { resourceVersion: '1' }, items: [] })(response, request)
-    }
-    return made(response, request)
-  }
-  const { client, asked } = await serveApi(...Array.from({ length: 50 }, () => api))
+/** Where pods start, on an API server that gives these answers. */
+async function environmentWith(...answers: Answer[]) {
+  const { client, asked } = await serveApi(...answers)
   const anchor = new Anchor(client, { namespace: 'n', owner: 's1' })
   const pods = '/api/v1/namespaces/n/pods'
   const watch = new PodWatch({ client, path: pods, labelSelector: 'l', onPod: () => {}, onDeleted: () => {} })
-  onTestFinished(async () => {
-    await watch.close()
-    await anchor.close()
-  })
   const forgotten: PodWorker[] = []
   const environment: StartEnvironment = {
     client,
@@ -62,10 +46,44 @@ test('a start that fails says why, and lets go of all that it can, also when som
     remember: () => {},
     forget: (pod) => void forgotten.push(pod),
   }
-  const archive = Promise.resolve({ program: '/tmp/worker.js', pieces: [], bytes: 0 })
+  return { environment, asked, forgotten }
+}
+
+const archive = Promise.resolve({ program: '/tmp/worker.js', pieces: [], bytes: 0 })
+
+test('a start that fails says why, and lets go of all that it can, also when something cannot be removed', async () => {
+  const refused = json(403, { reason: 'Forbidden', message: 'pods "train" is forbidden: exceeded quota: small, used: cpu=4' })
+  const stuck = json(403, { reason: 'Forbidden', message: 'the pod cannot be removed' })
+  const api: Answer = (response, request) => {
+    const { method, url = '' } = request
+    const made = json(201, { metadata: { name: 'one', uid: 'u' } })
+    if (url.includes('/pods')) {
+      if (method === 'POST') return refused(response, request)
+      if (method === 'DELETE') return stuck(response, request)
+      if (url.includes('watch=true')) return response.writeHead(200).flushHeaders()
+      return json(200, { metadata: { resourceVersion: '1' }, items: [] })(response, request)
+    }
+    return made(response, request)
+  }
+  const { environment, asked, forgotten } = await environmentWith(...Array.from({ length: 50 }, () => api))
+  onTestFinished(async () => {
+    await environment.watch.close()
+    await environment.anchor.close()
+  })
   const starting = startPod({ spec, archive, environment }, new AbortController().signal, () => {})
   await expect(starting).rejects.toThrow(/does not fit the quota/)
   const removed = new Set(asked.filter((one) => one.startsWith('DELETE')).map((one) => /(pods|jobs)\/train/.exec(one)?.[1]))
   expect(removed).toEqual(new Set(['jobs', 'pods']))
   expect(forgotten.map(({ isGone }) => isGone)).toEqual([true])
+})
+
+test('a start that is cancelled does not wait for an API server that does not answer', async () => {
+  const silent: Answer = () => {}
+  const { environment, asked } = await environmentWith(silent, silent, silent)
+  const gone = new AbortController()
+  const starting = startPod({ spec, archive, environment }, gone.signal, () => {})
+  starting.catch(() => undefined)
+  await expect.poll(() => asked.length).toBeGreaterThan(1)
+  gone.abort(new Error('enough'))
+  await expect(starting).rejects.toThrow('enough')
 })
