@@ -33,10 +33,16 @@ export async function isLeftFolder(folder: string): Promise<boolean> {
   if (owner === undefined) return false
   const [text = '', boot = '', host] = owner.trim().split(' ')
   const home = parseHome(text)
-  if (!home) return Date.now() - status.mtimeMs > CLAIM_MS && (await readdir(folder)).every((name) => name === OWNER_FILE)
+  if (!home) return Date.now() - status.mtimeMs > CLAIM_MS && (await isUnused(folder))
   // Earlier versions did not say which host: only a boot that is ours is surely of this one.
   if (host === undefined ? boot !== bootId() : host !== hostLabel()) return false
   return boot !== bootId() || (await isLiving(home)) === false
+}
+
+/** Nothing is known of a folder that another sweep has removed meanwhile, or that cannot be read now. */
+async function isUnused(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => undefined)
+  return names?.every((name) => name === OWNER_FILE) ?? false
 }
 
 /** Empty where nobody has claimed it; nothing where it cannot be read now, as for want of descriptors. */

@@ -1,5 +1,5 @@
 /** A supervisor's private folder goes when its supervisor is known to be gone, and another host's is never touched. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -55,4 +55,15 @@ test.runIf(process.platform === 'linux')('what a sweep removes', async () => {
       'own',
     ].toSorted(),
   )
+})
+
+test('sweeps that come at once do not hinder each other', async () => {
+  for (let n = 0; n < 100; n++) {
+    const left = folder(`left-${n}`)
+    utimesSync(left, 0, 0)
+    const [, boot = '', host = ''] = claimed(`gone-${n}`)
+    writeFileSync(join(parent, `gone-${n}`, 'owner'), `${gone} ${boot} ${host}\n`)
+  }
+  await Promise.all(Array.from({ length: 4 }, () => sweepFolders(own)))
+  expect(readdirSync(parent)).toEqual(['own'])
 })
