@@ -170,7 +170,7 @@ export class Attempt implements Owner {
   /** Nothing where the engine goes on starting a worker that is no longer wanted. */
   async #unlessStuck(starting: Promise<Worker>, id: WorkerId): Promise<Worker | undefined> {
     const { engine } = this.#context
-    await Promise.race([starting, once(this.#starting.signal, 'abort')])
+    if (!this.#starting.signal.aborted) await Promise.race([starting, once(this.#starting.signal, 'abort')])
     if (await bounded(starting, removeMs)) return await starting
     this.#giveUp(id, `its start has not ended after ${removeMs / 1_000} s`)
     starting.then((worker) => engine.remove(worker.id, 0)).catch(() => {})

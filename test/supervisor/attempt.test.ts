@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Engine, Exit } from '../../src/core/engine.ts'
 import { encode } from '../../src/core/values/encode.ts'
 import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
@@ -13,17 +13,17 @@ import type { AttemptOutcome, RunRecord } from '../../src/supervisor/tree-messag
 import { held } from './rig.ts'
 
 /** An attempt whose worker the test plays, and whose spool takes an answer when the test says so. */
-function played() {
+function played({ start, emit }: { start?: Engine['start']; emit?: (attempt: Attempt) => void } = {}) {
   const [outside, inside] = memoryPair()
   const output = new PassThrough()
   let leave!: (exit: Exit) => void
   const exited = new Promise<Exit>((resolve) => (leave = resolve))
-  const removed: string[] = []
+  const notRemoved: string[] = []
   const engine = {
     capabilities: {},
     check: () => {},
-    start: async () => ({ id: 'w', channel: outside, output, exited }),
-    remove: async (id: string) => void removed.push(id),
+    start: start ?? (async () => ({ id: 'w', channel: outside, output, exited })),
+    remove: async () => {},
   } as unknown as Engine
   const spool = new Spool(undefined)
   const stored = held(undefined)
@@ -50,12 +50,14 @@ function played() {
     spec: () => ({ id: 'w' }),
     ended: (_run: unknown, outcome: AttemptOutcome) => outcomes.push(outcome),
     routed: async () => {},
+    emit: () => emit?.(attempt),
+    notRemoved: () => notRemoved.push('r'),
   }
   const nothing = { get: (target: object, name: string) => Reflect.get(target, name) ?? (() => {}) }
-  const attempt = new Attempt(run as unknown as RunRecord, new Proxy(context, nothing) as unknown as AttemptContext)
+  const attempt: Attempt = new Attempt(run as unknown as RunRecord, new Proxy(context, nothing) as unknown as AttemptContext)
   const channel = new Channel<Down | Both, Up | Both>(inside, parseDown)
   const bodies = new Bodies<Down, Up>(channel)
-  return { attempt, bodies, channel, spool, stored, outcomes, leave, output }
+  return { attempt, bodies, channel, spool, stored, outcomes, notRemoved, leave, output }
 }
 
 test('an answer that is kept too late to count is let go', async () => {
@@ -73,4 +75,14 @@ test('an answer that is kept too late to count is let go', async () => {
   expect(outcomes).toMatchObject([{ type: 'lost', error: { code: 'TASK_LOST' } }])
   stored.release()
   await expect.poll(() => spool.memoryBytes).toBe(0)
+})
+
+test('a start that is given up as it begins is not waited for when its engine does not hear of that', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { attempt, notRemoved } = played({ start: () => new Promise(() => {}), emit: (each) => each.kill() })
+  const driven = attempt.drive()
+  await vi.advanceTimersByTimeAsync(20_000)
+  await driven
+  expect(notRemoved).toEqual(['r'])
 })
