@@ -49,6 +49,11 @@ export class LineAnswers {
     }
   }
 
+  /** Who asked so far has ended: nobody reads the streams that it asked for. */
+  pause(): void {
+    for (const { end } of this.#streams.values()) end.abort(new Error('the attempt that read it has ended'))
+  }
+
   /** Nothing is answered any more; streams end. */
   close(): void {
     this.#isClosed = true

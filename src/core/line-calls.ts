@@ -22,6 +22,8 @@ export interface LineCallsOptions {
   readonly errors: readonly ErrorClass[]
   /** The other end answers already; else calls wait for `open`. */
   readonly isOpen: boolean
+  /** The number before that of the first call; 0 unless told. */
+  readonly after?: number
 }
 
 interface OpenCall {
@@ -41,13 +43,14 @@ export class LineCalls {
   readonly #held = new Map<number, OpenCall>()
   /** How to stop listening to the signal of each that has one. */
   readonly #whenSettled = new Map<number, () => void>()
-  #last = 0
+  #last: number
   #isOpen: boolean
   #closed: (() => Error) | undefined
 
   constructor(options: LineCallsOptions) {
     this.#options = options
     this.#isOpen = options.isOpen
+    this.#last = options.after ?? 0
   }
 
   /** Never throws: a call that cannot be made rejects, and so does one that is in flight when the signal aborts. */

@@ -1,6 +1,6 @@
 /**
  * The line between a run and its caller: calls of methods in both directions, and streams of items.
- * Each end numbers its own calls from 1; stream 0 is what the run itself yields. In front of the wire these are plain data:
+ * Each end numbers its own calls from 1, a run's from there on in each attempt's own range; stream 0 is what the run itself yields. In front of the wire these are plain data:
  * how they travel is the business of whoever carries them (see PROTOCOL.md, Line).
  */
 import type { ErrorSummary } from './events.ts'
@@ -12,6 +12,11 @@ export const ITEM_WINDOW = 64
 export const MAX_OPEN_CALLS = 1_000
 /** The stream of what a run yields. */
 export const YIELDS = 0
+
+/** The number before that of the first call which a run makes in an attempt: an answer to one that was lost is none to the next one's calls. */
+export function callsBefore(attempt: number): number {
+  return (attempt - 1) * 2 ** 32
+}
 
 export type LineMessage =
   /** Calls a method of the other end; `value` is the list of arguments. */

@@ -76,6 +76,7 @@ export class RunLine {
   /** An attempt has ended, another one will be made. */
   paused(attempt: number): void {
     this.#calls.pause(new Error(`attempt ${attempt} of the run has ended`))
+    this.#answers.pause()
   }
 
   /** The run has ended; `error` is how, if not well. */

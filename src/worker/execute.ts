@@ -49,8 +49,8 @@ export class Execution {
     this.finished = new Promise((resolve) => (this.#markFinished = resolve))
     const { message, caller, channel, bodies, output } = options
     this.#outside = new OutsideErrors(output)
-    const { run, handlers = [] } = message
-    this.line = new ParentLine({ run, bodies, handlers, within: (body) => runInScope(this.scope, body) })
+    const { run, attempt, handlers = [] } = message
+    this.line = new ParentLine({ run, attempt, bodies, handlers, within: (body) => runInScope(this.scope, body) })
     const context = createContext(message, output, {
       signal: () => this.scope.signal,
       state: () => this.#body?.state,

@@ -3,7 +3,7 @@ import { captureFrames } from '../core/caller-line.ts'
 import type { TaskBody } from '../core/definition.ts'
 import { CowaitError } from '../core/errors.ts'
 import { ItemWriter } from '../core/item-writer.ts'
-import { ITEM_WINDOW, YIELDS, type LineMessage } from '../core/line.ts'
+import { callsBefore, ITEM_WINDOW, YIELDS, type LineMessage } from '../core/line.ts'
 import { LineAnswers } from '../core/line-answers.ts'
 import { LineCalls } from '../core/line-calls.ts'
 import { currentScope } from '../core/scope.ts'
@@ -15,6 +15,7 @@ import type { IncomingValue } from '../protocol/values.ts'
 
 export interface ParentLineOptions {
   readonly run: string
+  readonly attempt: number
   readonly bodies: Bodies<Down, Up>
   readonly handlers: readonly string[]
   readonly within: <T>(body: () => T) => T
@@ -37,11 +38,12 @@ export class ParentLine {
   readonly #broken = new AbortController()
 
   constructor(options: ParentLineOptions) {
-    const { run, handlers, within } = options
+    const { run, attempt, handlers, within } = options
     this.#options = options
-    this.#calls = new LineCalls({ send: (message) => this.#send(message), peer: `the caller of ${run}`, errors: [], isOpen: true })
+    const send = (message: LineMessage): void => this.#send(message)
+    this.#calls = new LineCalls({ send, peer: `the caller of ${run}`, errors: [], isOpen: true, after: callsBefore(attempt) })
     this.#answers = new LineAnswers({
-      send: (message) => this.#send(message),
+      send,
       within,
       method: (name) => this.#body?.method(name),
       missing: (name) => `${run} has no method ${JSON.stringify(name)} that its caller may call: declare it in rpc.`,

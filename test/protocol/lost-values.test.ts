@@ -119,7 +119,7 @@ async function openLine(maxValueBytes?: number) {
     value?.read().catch(() => undefined)
     said.push(message)
   })
-  const line = new ParentLine({ run: 'child', bodies: up, handlers: ['ask'], within: (body) => body() })
+  const line = new ParentLine({ run: 'child', attempt: 1, bodies: up, handlers: ['ask'], within: (body) => body() })
   up.start((message, value) => line.receive(message as LineFrame, value))
   line.open({ method: () => () => 0 } as unknown as Parameters<ParentLine['open']>[0])
   return { ...ends, down, said, line, ask: (): Promise<unknown> => (line.parent as { ask: () => Promise<unknown> }).ask() }
