@@ -19,7 +19,7 @@ const keptRuns = 100
 interface Lines {
   readonly events: LogEvent[]
   characters: number
-  readonly run: RunRecord
+  readonly caller: Pick<CallerIdentity, 'parent' | 'client'>
 }
 
 type LogEvent = Extract<RunEvent, { type: 'log' }>
@@ -47,7 +47,7 @@ export class Watches {
     if (expected) return put(this.#expected, watcher)
     const ended = this.#ended.get(child)
     if (ended) {
-      if (isSameCaller(watcher.identity, ended.run)) for (const event of ended.events) watcher.tell(event)
+      if (isSameCaller(watcher.identity, ended.caller)) for (const event of ended.events) watcher.tell(event)
       return
     }
     const run = this.#runs.get(child)
@@ -106,12 +106,17 @@ export class Watches {
     const run = this.#runs.get(event.run)
     if (!run) return
     let kept = this.#lines.get(event.run)
-    if (!kept) this.#lines.set(event.run, (kept = { events: [], characters: 0, run }))
+    if (!kept) this.#lines.set(event.run, (kept = { events: [], characters: 0, caller: callerOf(run) }))
     kept.events.push(event)
     kept.characters += event.text.length
     while (kept.events.length > keptLines || (kept.characters > keptCharacters && kept.events.length > 1))
       kept.characters -= kept.events.shift()?.text.length ?? 0
   }
+}
+
+/** Not the run itself, which holds its values: lines are kept for longer. */
+function callerOf({ parent, client }: RunRecord): Lines['caller'] {
+  return { parent, client }
 }
 
 function put(watchers: Map<string, Watcher[]>, watcher: Watcher): void {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { RunEvent } from '../../src/core/events.ts'
 import { Watches } from '../../src/supervisor/watches.ts'
@@ -11,7 +13,7 @@ function watched() {
   return {
     watches,
     told,
-    begin: (id: string) => runs.set(id, { id, parent: null, client: 'c' } as RunRecord),
+    begin: (id: string, more: Partial<RunRecord> = {}) => runs.set(id, { id, parent: null, client: 'c', ...more } as RunRecord),
     watch: (child: string, expected = false, client = 'c') =>
       watches.add(
         { identity: { client, parent: null, callerAttempt: 0 }, child, tree: false, tell: (event) => told.push(event.type) },
@@ -87,5 +89,22 @@ test('a watch of a call that never becomes a run ends with its caller', () => {
   const { watches, watch } = watched()
   watch('a', true)
   watches.drop({ client: 'c', parent: null, callerAttempt: 0 })
+  expect(watches.size).toBe(0)
+})
+
+test('nothing of a run that has ended is kept but its latest lines: not its values', async () => {
+  const { watches, begin, tell, forget } = watched()
+  const gone = ((): WeakRef<object> => {
+    const input = { large: true }
+    begin('a', { input: input as never })
+    tell('a', line)
+    tell('a', { type: 'settled', status: 'done', attempt: 1 })
+    tell('a', { type: 'removed' })
+    forget('a')
+    return new WeakRef(input)
+  })()
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  await expect.poll(() => (collect(), gone.deref() === undefined)).toBe(true)
   expect(watches.size).toBe(0)
 })
