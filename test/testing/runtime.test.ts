@@ -224,8 +224,8 @@ describe('the end', () => {
     const failing = task(async () => {
       throw new Error('unseen')
     })
-    void rt.run(failing)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    const run = rt.run(failing)
+    await expect.poll(() => run.status).toBe('failed')
     await expect(rt[Symbol.asyncDispose]()).rejects.toThrow(/unseen/)
   })
 
