@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { down } from '../../../src/engines/kubernetes/pod-frames.ts'
 import { startLocalPod } from './local-pod.ts'
 
 const soon = { timeout: 20_000 }
@@ -39,5 +40,14 @@ test('a supervisor that comes back after its pod has given it up is told why the
   pod.say('too late')
   await expect.poll(() => pod.received.exit, soon).not.toBe('')
   expect(JSON.parse(pod.received.exit)).toMatchObject({ signal: 'SIGKILL', wasOrphaned: true })
+  await pod.ended
+})
+
+test('a worker that closes its channel and goes on is told of while it does', async () => {
+  const worker = "require('fs').closeSync(3); console.log('lives'); setInterval(() => {}, 1000)"
+  await using pod = await startLocalPod({ isDirect: false, worker })
+  await pod.open()
+  await expect.poll(() => pod.received, soon).toMatchObject({ output: 'lives\n', hasChannelEnded: true, exit: '' })
+  pod.link.session.send(down.end, Buffer.from('{"graceMs":0}'))
   await pod.ended
 })

@@ -23,7 +23,7 @@ fs.createReadStream(null,{fd:4}).pipe(fs.createWriteStream(null,{fd:3}))`
 /** A pod, whose worker is `echo` unless told, not yet linked; everything is gone afterwards. Its own address may be out of reach, or not be asked for. */
 export async function startLocalPod({ isReachable = true, isDirect = true, answerMs = 20_000, worker = echo, orphanGraceMs = 100 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cowait-pod-'))
-  const received = { channel: '', output: '', exit: '' }
+  const received = { channel: '', output: '', exit: '', hasChannelEnded: false }
   const lost: string[] = []
   const forwarded: Socket[] = []
   const relay = await openRelay()
@@ -57,6 +57,7 @@ export async function startLocalPod({ isReachable = true, isDirect = true, answe
     onFrame: (type, payload) => {
       if (type === up.channel) received.channel += payload.toString()
       if (type === up.output) received.output += payload.toString()
+      if (type === up.channelEnd) received.hasChannelEnded = true
       if (type === up.exit) received.exit += payload.toString()
     },
     onRoom: () => {},

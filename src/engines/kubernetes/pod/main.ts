@@ -196,6 +196,8 @@ async function start(): Promise<void> {
   channelUp.on('data', (bytes: Buffer) => {
     if (!sendPieces(up.channel, bytes)) channelUp.pause()
   })
+  // One that has closed its channel can answer no more, however long it goes on.
+  channelUp.once('end', () => session.send(up.channelEnd, Buffer.alloc(0)))
   output.on('data', (bytes: Buffer) => {
     if (setup?.detached) return void process.stdout.write(bytes)
     process.stdout.write(log.push(bytes))
