@@ -21,6 +21,7 @@ const earlyMs = 60_000
 const againMs = 5000
 const execBoundMs = 60_000
 
+/** Both by the host's clock, since that is what credentials say: where it is wrong, the API server refuses them, and new ones are asked for. */
 interface Kept {
   readonly credentials: Credentials
   /** From then on new ones are asked for. */

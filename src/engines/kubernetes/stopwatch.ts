@@ -1,9 +1,10 @@
+import { uptime } from 'node:os'
+
 /**
- * Milliseconds from now on, for a deadline that the cluster counts. The host's clock may be set back, and the steady one stands still while
- * the host sleeps: the larger counts. Set forward, the clock makes a lease that much longer, which ends nothing that lives; a lease that
- * is too short would.
+ * Milliseconds from now on, by clocks that nobody sets: for leases, which the cluster counts by its own. Node's steady clock stands still
+ * while the host sleeps, its time since the boot does not; that may be coarse, so the larger counts.
  */
-export function stopwatch(): () => number {
-  const since = { clock: Date.now(), steady: performance.now() }
-  return () => Math.max(Date.now() - since.clock, performance.now() - since.steady)
+export function stopwatch(sinceBootSeconds: () => number = uptime): () => number {
+  const since = { boot: sinceBootSeconds(), steady: performance.now() }
+  return () => Math.max((sinceBootSeconds() - since.boot) * 1_000, performance.now() - since.steady)
 }
