@@ -1,10 +1,9 @@
 /** Places where people run it that are not as they should be: it works, or says what is wrong and what to do; and nothing is left. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cowait, descendants, gone, Invocation, type Ended } from '../cli/cowait.ts'
+import { descendants, gone, Invocation } from '../cli/cowait.ts'
+import { Place } from './place.ts'
 
 const tasks = `import { task, delay } from 'cowait'
 export const child = task(async ({ n, hold }: { n: number; hold: boolean }) => {
@@ -28,49 +27,7 @@ export const asks = task(async () => {
   await using run = answers()
   return await run.rpc.size('x'.repeat(3_000_000))
 })
-export const waits = task(async () => await delay('1h'))
 `
-
-/** A small project in a folder of its own, and a place for temporary files. */
-class Place implements Disposable {
-  readonly base: string = mkdtempSync(join(tmpdir(), 'edge-'))
-  readonly root: string
-  readonly temporary: string = join(this.base, 'tmp')
-  readonly #mounted: string[] = []
-
-  constructor(path = 'project') {
-    this.root = join(this.base, path)
-    mkdirSync(join(this.root, 'node_modules'), { recursive: true })
-    mkdirSync(this.temporary)
-    symlinkSync(join(import.meta.dirname, '../..'), join(this.root, 'node_modules/cowait'))
-    writeFileSync(join(this.root, 'package.json'), '{"name":"edge","type":"module"}')
-    writeFileSync(join(this.root, 'tasks.ts'), tasks)
-  }
-
-  async run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    return await cowait(['run', ...args], { cwd: this.root, env: { TMPDIR: this.temporary, ...env } })
-  }
-
-  mount(folder: string, options: string): string {
-    mkdirSync(folder, { recursive: true })
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder])
-    this.#mounted.push(folder)
-    return folder
-  }
-
-  /** Private folders of supervisors, and values that wait in them. */
-  private(): string[] {
-    const runtime = readdirSync(this.temporary).filter((name) => /^cowait-\d+$/.test(name))
-    return runtime
-      .flatMap((name) => readdirSync(join(this.temporary, name)))
-      .filter((name) => !/^code-[^.]+(\.\d+){2}[^.]*\.cjs$/.test(name))
-  }
-
-  [Symbol.dispose](): void {
-    for (const folder of this.#mounted) execFileSync('umount', [folder])
-    rmSync(this.base, { recursive: true, force: true })
-  }
-}
 
 function fill(folder: string): void {
   try {
@@ -89,7 +46,7 @@ if (!isRoot) console.log('skipped: tests with a full or read-only disk need root
 
 describe.runIf(isRoot)('a disk', () => {
   test('that is full where code is compiled to: another place is taken, and the record that is missing is told', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     fill(place.mount(join(place.root, '.cowait'), 'size=16k'))
     const ended = await place.run(['tasks:parent'])
     expect(ended).toMatchObject(good)
@@ -98,7 +55,7 @@ describe.runIf(isRoot)('a disk', () => {
   })
 
   test('that is full for temporary files as well: says so', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     fill(place.mount(join(place.root, '.cowait'), 'size=16k'))
     fill(place.mount(place.temporary, 'size=16k'))
     const ended = await place.run(['tasks:parent'])
@@ -109,7 +66,7 @@ describe.runIf(isRoot)('a disk', () => {
   })
 
   test('that is full for temporary files: says so, and leaves nothing there', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     fill(place.mount(place.temporary, 'size=16k'))
     const ended = await place.run(['tasks:parent'])
     expect(ended).toMatchObject({ code: 3, stdout: '' })
@@ -118,7 +75,7 @@ describe.runIf(isRoot)('a disk', () => {
   })
 
   test('that a value does not fit on fails its run, which says so', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     place.mount(place.temporary, 'size=1m')
     const ended = await place.run(['tasks:big', '-i', 'size=3000000'])
     expect(ended).toMatchObject({ code: 3, stdout: '' })
@@ -133,7 +90,7 @@ describe.runIf(isRoot)('a disk', () => {
     ['reads', /pieces-\w+ was stopped: items that it yielded got lost: A value of .* cannot be kept in .*ENOSPC/s],
     ['asks', /size\(\) failed: the arguments of size\(\) got lost: A value of .* cannot be kept in .*ENOSPC/s],
   ])('that items or arguments do not fit on fails who waits for them: %s', async (name, why) => {
-    using place = new Place()
+    using place = new Place(tasks)
     place.mount(place.temporary, 'size=1m')
     const ended = await place.run([`tasks:${name}`])
     expect(ended).toMatchObject({ stdout: '' })
@@ -143,7 +100,7 @@ describe.runIf(isRoot)('a disk', () => {
   })
 
   test('that is read-only where code is compiled to: another place is taken', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     place.mount(join(place.root, '.cowait'), 'ro')
     expect(await place.run(['tasks:parent'])).toMatchObject(good)
     expect(readdirSync(join(place.root, '.cowait'))).toEqual([])
@@ -152,7 +109,7 @@ describe.runIf(isRoot)('a disk', () => {
 })
 
 test('three cold runs at once share one cache', async () => {
-  using place = new Place()
+  using place = new Place(tasks)
   const all = await Promise.all([1, 2, 3].map(() => place.run(['tasks:parent', '-q'])))
   expect(all).toEqual(all.map(() => ({ ...good, stderr: '' })))
   const cache = join(place.root, '.cowait/cache')
@@ -169,12 +126,12 @@ test.each<[string, (place: Place) => NodeJS.ProcessEnv]>([
     () => ({ HOME: undefined, USER: undefined, LOGNAME: undefined, LANG: undefined, SHELL: undefined }),
   ],
 ])('%s: it works', async (_, env) => {
-  using place = new Place()
+  using place = new Place(tasks)
   expect(await place.run(['tasks:parent', '-q'], env(place))).toEqual({ ...good, stderr: '' })
 })
 
 test('TMPDIR is a file: says so', async () => {
-  using place = new Place()
+  using place = new Place(tasks)
   const ended = await place.run(['tasks:parent', '-q'], { TMPDIR: join(place.root, 'package.json') })
   expect(ended).toMatchObject({ code: 3, stdout: '' })
   expect(ended.stderr).toMatch(/The private folder .*package\.json.* cannot be used.*Set TMPDIR or XDG_RUNTIME_DIR/)
@@ -182,44 +139,10 @@ test('TMPDIR is a file: says so', async () => {
 
 test('a path with spaces, unicode, quotes and more than 200 characters', async () => {
   const part = `a b ü 日本 'q' "d" %20 #1 & $HOME ${'ö'.repeat(40)}`
-  using place = new Place(join(part, part, part))
+  using place = new Place(tasks, join(part, part, part))
   expect(place.root.length).toBeGreaterThan(200)
   expect(await place.run(['tasks:parent', '-q'])).toEqual({ ...good, stderr: '' })
   expect(await place.run([join(place.root, 'tasks.ts:parent'), '-q'])).toEqual({ ...good, stderr: '' })
-})
-
-describe('the clock of the host jumps by an hour, back and forth', () => {
-  const preload = `let n = 0
-const real = Date.now
-Date.now = () => real() + (n++ % 2 ? 3_600_000 : -3_600_000)
-`
-  const jumping = (place: Place): NodeJS.ProcessEnv => {
-    const file = join(place.base, 'jumps.cjs')
-    writeFileSync(file, preload)
-    return { NODE_OPTIONS: `--require=${file}` }
-  }
-
-  test('runs end, and last as long as they do', async () => {
-    using place = new Place()
-    const started = performance.now()
-    const ended = await place.run(['tasks:parent', '--json'], jumping(place))
-    const tookMs = performance.now() - started
-    expect(ended.code).toBe(0)
-    const { durationMs, output } = JSON.parse(ended.stdout) as { durationMs: number; output: unknown }
-    expect(output).toEqual([0, 2])
-    expect(durationMs).toBeGreaterThan(0)
-    expect(durationMs).toBeLessThanOrEqual(tookMs + 1_000)
-  })
-
-  test('time-outs come in their time', async () => {
-    using place = new Place()
-    const started = performance.now()
-    const ended = await place.run(['tasks:waits', '--timeout', '1s'], jumping(place))
-    expect(ended.code).toBe(124)
-    expect(performance.now() - started).toBeGreaterThan(1_000)
-    expect(ended.stderr).toContain('timed out')
-    expect(ended.stderr).not.toMatch(/\b\d+ h\b|(?:^|[\s(])-\d/)
-  })
 })
 
 describe.runIf(process.platform === 'linux')('the limit of open files', () => {
@@ -232,7 +155,7 @@ describe.runIf(process.platform === 'linux')('the limit of open files', () => {
   const limited = (place: Place, ...args: string[]): Invocation => withLimit(90, place, ...args)
 
   test('is reached: says so, and ends what has begun', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     const run = limited(place, '-i', 'count=60', '-i', 'hold=true', '--concurrency', '60')
     const seen = new Set<number>()
     const watch = setInterval(() => descendants(run.child.pid!).forEach((pid) => seen.add(pid)), 50)
@@ -245,7 +168,7 @@ describe.runIf(process.platform === 'linux')('the limit of open files', () => {
   })
 
   test.each([20, 32, 48])('is %i, too low to load the program: says so', async (limit) => {
-    using place = new Place()
+    using place = new Place(tasks)
     expect(await withLimit(limit, place).ended).toEqual({
       code: 2,
       stdout: '',
@@ -254,7 +177,7 @@ describe.runIf(process.platform === 'linux')('the limit of open files', () => {
   })
 
   test('is low: few workers at once work', async () => {
-    using place = new Place()
+    using place = new Place(tasks)
     expect(await limited(place, '-i', 'count=12', '-q', '--concurrency', '4').ended).toMatchObject({ code: 0, stderr: '' })
   })
 })
