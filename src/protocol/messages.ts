@@ -8,6 +8,9 @@ import type { RunOptions } from '../core/options.ts'
 
 export const PROTOCOL_VERSION = 1
 
+/** With which a worker leaves whose channel broke: what the system's errors call "remote I/O error", so that hardly a program chooses it. */
+export const LOST_CHANNEL_CODE = 121
+
 /** How a value travels: in this frame's body, or in the chunks of a stream. */
 export interface ValueHeader {
   readonly format: 'json' | 'tagged'

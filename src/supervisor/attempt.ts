@@ -9,7 +9,7 @@ import type { TreeRef } from '../core/tree.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
 import { CutFrameError } from '../protocol/frames.ts'
-import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type Up } from '../protocol/messages.ts'
+import { LOST_CHANNEL_CODE, PROTOCOL_VERSION, type Both, type Down, type LineFrame, type Up } from '../protocol/messages.ts'
 import type { OutputItem } from '../protocol/output.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
@@ -377,6 +377,7 @@ export class Attempt implements Owner {
   }
 
   #explain(exit: Exit): Exit {
+    if (exit.how === 'exited' && exit.code === LOST_CHANNEL_CODE) return { ...exit, how: 'lost', detail: 'its channel broke, so it left' }
     const hasAborted = exit.signal === 'SIGABRT' || exit.code === 134
     if (!hasAborted || !this.#printed!.ranOutOfHeap) return exit
     return { ...exit, how: 'out-of-memory', detail: exit.detail ?? 'JavaScript heap out of memory' }

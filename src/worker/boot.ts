@@ -31,7 +31,7 @@ const script = folder === undefined ? undefined : compiled(folder)
 const runtime = script ? evaluate(script.script) : (require(file) as Runtime)
 const end = await runtime['worker/main.ts'].serveProcess((url) => import(url) as Promise<Record<string, unknown>>)
 if (end === 'accepted') script?.keep()
-process.exit(end === 'accepted' ? 0 : 1)
+process.exit(runtime['worker/main.ts'].exitCodes[end])
 
 /**
  * Code that was compiled by another Node, or with other flags, is refused by V8 and compiled anew. Code of another place would name

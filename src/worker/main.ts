@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { setProcessScope } from '../core/scope.ts'
+import { LOST_CHANNEL_CODE } from '../protocol/messages.ts'
 import { DescriptorChannel } from './descriptors.ts'
 import type { Execution } from './execute.ts'
 import { loadTaskBy, type ImportModule } from './load.ts'
@@ -11,6 +12,9 @@ import { manifestOf } from './module-files.ts'
 import { capturePrints, DescriptorOutput } from './output.ts'
 import { printUncaught } from './outside-errors.ts'
 import { serve } from './serve.ts'
+
+/** With which its process leaves. */
+export const exitCodes: Readonly<Record<'accepted' | 'lost', number>> = { accepted: 0, lost: LOST_CHANNEL_CODE }
 
 /** Makes this process a worker and serves one run. Resolves when it may leave. */
 export async function serveProcess(importModule: ImportModule): Promise<'accepted' | 'lost'> {

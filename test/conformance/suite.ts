@@ -286,6 +286,18 @@ export function conformance(engine: ConformanceEngine): void {
       })
     })
 
+    test.runIf(isolated)('a worker that leaves because its channel broke is told as such', async () => {
+      await using host = await openHost(engine)
+      expect(await host.settle('ending:losesChannel')).toMatchObject({
+        error: {
+          code: 'TASK_LOST',
+          exit: { how: 'lost' },
+          message: expect.stringContaining('the connection to its worker was lost'),
+          lastLines: ['cut'],
+        },
+      })
+    })
+
     test.runIf(isolated)('running out of memory is told as such', async () => {
       await using host = await openHost(engine)
       expect(await host.settle('ending:eats', {}, { memory: '64m' })).toMatchObject({
