@@ -7,6 +7,7 @@ const docker = [
   'test/engines/docker/**/*.test.ts',
   'test/cli/docker.test.ts',
   'test/conformance/docker.test.ts',
+  'test/control/daemon.test.ts',
   'test/examples/docker.test.ts',
 ]
 const kubernetes = ['test/engines/kubernetes/**/*.cluster.test.ts']

@@ -85,7 +85,8 @@ export class Attempt implements Owner {
   /** An answer that comes now is too late. */
   #isLost = false
   #isKept = false
-  #isOutOfReach = false
+  /** Why its engine cannot make it gone. */
+  #outOfReach: string | undefined
   /** What is still printed or said by then is nobody's any more. */
   #isGone = false
 
@@ -216,7 +217,7 @@ export class Attempt implements Owner {
     await bounded(this.#printed!.ended, restMs)
     const fault = await channel.closed
     const isBroken = fault instanceof ProtocolError && !(hasLeft && fault instanceof CutFrameError)
-    const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? 'it closed its channel without an answer' }
+    const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? this.#silence() }
     const error = isBroken ? this.#protocolError(fault) : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
     this.#context.ended(this.#run, { type: 'lost', error, retryable: !isBroken })
   }
@@ -346,7 +347,7 @@ export class Attempt implements Owner {
 
   /** A worker that cannot be made gone is told of, and found again by the next sweep; it must not hang its run. */
   async #remove(worker: Worker, graceMs: number): Promise<void> {
-    if (this.#isKept || this.#isOutOfReach) return
+    if (this.#isKept || this.#outOfReach !== undefined) return
     try {
       const isGone = await bounded(this.#context.engine.remove(worker.id, graceMs), graceMs + removeMs)
       if (!isGone) throw new Error(`it is not gone after ${removeMs / 1_000} s`)
@@ -356,10 +357,16 @@ export class Attempt implements Owner {
   }
 
   #giveUp(id: WorkerId, why: string): void {
-    this.#isOutOfReach = true
+    this.#outOfReach = why
     this.#context.notRemoved(this.#run)
     this.#channel?.fail(new Error('its engine could not remove it'))
     this.#emit({ type: 'notice', text: `Worker ${id} could not be removed: ${why}. "cowait prune" tries again.` })
+  }
+
+  /** Its engine may be what has failed. */
+  #silence(): string {
+    const why = this.#outOfReach === undefined ? '' : `, and it could not be removed: ${this.#outOfReach.replace(/\.$/, '')}`
+    return `it closed its channel without an answer${why}`
   }
 
   #emit(event: PlainEvent): void {

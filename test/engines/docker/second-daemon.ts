@@ -4,7 +4,7 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -134,10 +134,13 @@ export class SecondDaemon implements AsyncDisposable {
   /** As in a crash: containers die with it. */
   async down(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#process
-    if (!child?.pid || child.exitCode !== null) return
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
+    const containerd = readFileSync(join(this.folder, 'exec/containerd/containerd.pid'), 'utf8')
     process.kill(this.#id, signal)
     await once(child, 'exit')
     rmSync(join(this.folder, 'pid'), { force: true })
+    // It dies with its daemon, a moment later. The next one would take it for one that it can use, and wait for it for ever.
+    while (existsSync(`/proc/${containerd}`)) await pause(20)
   }
 
   /** It takes connections and does not answer: stuck, for its callers. Resolves when the last of its threads stands still. */
@@ -158,14 +161,6 @@ export class SecondDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down()
-    // Its containerd may outlive it by a moment, and holds its folder.
-    for (const file of ['exec/containerd/containerd.pid']) {
-      try {
-        process.kill(Number(readFileSync(join(this.folder, file), 'utf8')), 'SIGKILL')
-      } catch {
-        // It is gone, as it should be.
-      }
-    }
     const mounts = readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '')
