@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../src/core/events.ts'
-import { probes, type EngineProbe } from './engine-probe.ts'
-import { callersOf, expectedOf, isHost, type Cell, type Expected } from './matrix.ts'
+import { probes, type EngineProbe, type EngineWay } from './engine-probe.ts'
+import { callersOf, expectedOf, isFromOutside, isHost, type Cell, type Expected } from './matrix.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const program = join(repository, 'dist/cli.js')
@@ -41,13 +41,15 @@ export interface Outcome {
 }
 
 export async function play(cell: Cell, project: ControlProject, megabytes: number): Promise<Outcome> {
-  const host = new CellHost(cell, project, megabytes)
+  const folder = mkdtempSync(join(project.base, 'cell-'))
+  await using way = cell.how === 'cut' ? await probes[cell.engine].way?.(folder) : undefined
+  const host = new CellHost(cell, { root: project.root, folder, megabytes, way })
   const wrong: string[] = []
   let goneMs = Number.NaN
   const { goneMs: goneBoundMs } = probes[cell.engine]
   try {
     if (isHost(cell.who)) await host.strike(cell)
-    if (cell.how === 'removed') await host.remove(cell.who)
+    if (isFromOutside(cell)) await host.reach(cell)
     const exit = await within(host.ended, START_MS)
     const endedAt = performance.now()
     await within(host.heard, goneBoundMs)
@@ -75,6 +77,14 @@ function isAsked({ how }: Cell): boolean {
   return how === 'SIGINT' || how === 'SIGTERM' || how === 'SIGHUP' || how === 'timeout'
 }
 
+interface CellPlace {
+  readonly root: string
+  /** For its private files. */
+  readonly folder: string
+  readonly megabytes: number
+  readonly way: EngineWay | undefined
+}
+
 class CellHost {
   readonly child: ChildProcess
   readonly ended: Promise<number | string>
@@ -86,18 +96,21 @@ class CellHost {
   diedAt: number | undefined
   readonly #folder: string
   readonly #probe: EngineProbe
+  readonly #way: EngineWay | undefined
   readonly #owners = new Set<string>()
   #onText: (() => void)[] = []
   #isOver = false
 
-  constructor({ engine, ...cell }: Cell, { base, root }: ControlProject, megabytes: number) {
+  constructor({ engine, ...cell }: Cell, { root, folder, megabytes, way }: CellPlace) {
     this.#probe = probes[engine]
-    this.#folder = mkdtempSync(join(base, 'cell-'))
+    this.#way = way
+    this.#folder = folder
     // Who runs out of memory says so long before; who is retried dies twice.
     const death = cell.how === 'oom' ? /"type":"settled"[^\n]*"code":"TASK_LOST"/ : /last words 19/
+    const how = isFromOutside({ engine, how: cell.how }) ? 'outside' : cell.how
     const input = JSON.stringify({
       who: isHost(cell.who) ? 'host' : cell.who,
-      how: cell.how,
+      how,
       during: cell.during,
       beside: cell.beside,
       attempts: 2,
@@ -106,10 +119,10 @@ class CellHost {
     const args =
       cell.who === 'script'
         ? ['script.mjs', input]
-        : [program, 'run', 'tree.mjs:root', ...flagsOf(cell, this.#probe.standing), ...inputsOf(input)]
+        : [program, 'run', 'tree.mjs:root', ...flagsOf({ ...cell, how }, this.#probe.standing), ...inputsOf(input)]
     this.child = spawn(process.execPath, [...(cell.how === 'oom' && cell.who === 'script' ? ['--max-old-space-size=64'] : []), ...args], {
       cwd: root,
-      env: { ...ownEnvironment(), TMPDIR: this.#folder, COWAIT_ENGINE: engine },
+      env: { ...ownEnvironment(), TMPDIR: folder, COWAIT_ENGINE: engine, ...way?.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.child.stdin!.on('error', () => undefined)
@@ -155,13 +168,17 @@ class CellHost {
     else this.child.stdin!.write(how)
   }
 
-  /** Removes the container or pod of a worker by hand. */
-  async remove(name: string): Promise<void> {
-    await this.#until(() => this.lines.includes('last words 19'))
-    const worker = this.events.find((event) => event.type === 'starting' && event.run.startsWith(name))
-    if (worker?.type !== 'starting') throw new Error(`no worker of ${name} was started`)
-    this.diedAt = performance.now()
-    await this.#probe.remove(worker.worker)
+  /** Does to a worker from outside what it is to die of, once it has said its last words; to each attempt of it. */
+  async reach({ who, how, during }: Cell): Promise<void> {
+    for (let attempt = 1; attempt <= (during === 'retrying' ? 2 : 1); attempt++) {
+      const isOfIt = (event: RunEvent): boolean => 'attempt' in event && event.run.startsWith(who) && event.attempt === attempt
+      await this.#until(() => this.events.some((event) => event.type === 'log' && event.text === 'last words 19' && isOfIt(event)))
+      const start = this.events.find((event) => event.type === 'starting' && isOfIt(event))
+      if (start?.type !== 'starting') throw new Error(`attempt ${attempt} of ${who} has no worker`)
+      this.diedAt = performance.now()
+      if (how === 'cut') this.#way!.cut(start.worker)
+      else await this.#probe.remove(start.worker)
+    }
   }
 
   /** What of the cell is still there when `deadline` has passed. */
@@ -232,7 +249,10 @@ class CellHost {
   }
 }
 
-function flagsOf({ how, during, who }: Omit<Cell, 'engine' | 'beside'>, standing: string): string[] {
+function flagsOf(
+  { how, during, who }: Pick<Cell, 'during' | 'who'> & { readonly how: Cell['how'] | 'outside' },
+  standing: string,
+): string[] {
   return [
     '--ndjson',
     '--no-record',

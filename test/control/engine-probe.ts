@@ -1,6 +1,7 @@
 /** What an engine holds of a supervisor, seen from outside: by its own tools, never through cowait. */
 import { execFileSync } from 'node:child_process'
 import { kubectl } from '../engines/kubernetes/namespace.ts'
+import { DockerWay } from './docker-way.ts'
 import type { EngineName } from './matrix.ts'
 
 export interface EngineProbe {
@@ -8,18 +9,33 @@ export interface EngineProbe {
   left(owners: readonly string[]): Promise<string[]>
   /** As somebody does who knows nothing of cowait. */
   remove(worker: string): Promise<void>
+  /** For one cell: a way to the engine on which the channel of a worker can be cut. */
+  way?(folder: string): Promise<EngineWay>
   /** How long nothing may be left after a death. */
   readonly goneMs: number
   /** More than a tree needs to stand, on a busy machine. */
   readonly standing: string
 }
 
+export interface EngineWay extends AsyncDisposable {
+  /** By which a supervisor takes it. */
+  readonly env: Readonly<Record<string, string>>
+  cut(worker: string): void
+}
+
 const docker: EngineProbe = {
   left: (owners) => Promise.resolve(owners.flatMap(containersOf)),
   remove: (worker) => {
-    const [id = ''] = idsOf(['ps'], `cowait.worker=${worker}`)
-    execFileSync('docker', ['rm', '-f', id], { stdio: 'ignore' })
+    execFileSync('docker', ['rm', '-f', containerOf(worker)], { stdio: 'ignore' })
     return Promise.resolve()
+  },
+  async way(folder) {
+    const way = await DockerWay.open(folder)
+    return {
+      env: { DOCKER_HOST: way.host },
+      cut: (worker) => way.cut(containerOf(worker)),
+      [Symbol.asyncDispose]: () => way[Symbol.asyncDispose](),
+    }
   },
   goneMs: 10_000,
   standing: '25s',
@@ -51,6 +67,10 @@ export const probes: Readonly<Record<EngineName, EngineProbe>> = {
   },
   docker,
   kubernetes,
+}
+
+function containerOf(worker: string): string {
+  return idsOf(['ps'], `cowait.worker=${worker}`)[0] ?? ''
 }
 
 function containersOf(owner: string): string[] {

@@ -21,6 +21,8 @@ export const hows = [
   'oom',
   'timeout',
   'removed',
+  'crash',
+  'cut',
 ] as const
 export const durings = ['idle', 'awaiting', 'busy', 'stubborn', 'subprocess', 'start', 'result', 'finally', 'retrying'] as const
 export const besides = ['idle', 'busy', 'stubborn', 'subprocess'] as const
@@ -35,7 +37,7 @@ export interface Cell {
   readonly beside: (typeof besides)[number]
 }
 
-type Signal = 'SIGKILL' | 'SIGABRT'
+type Signal = 'SIGKILL' | 'SIGABRT' | 'SIGSEGV'
 
 export interface Expected {
   /** The exit code of the command line or script; a signal where that ends it. */
@@ -60,15 +62,26 @@ const causes: Record<How, RegExp> = {
   oom: /out of memory/,
   timeout: /timed out/,
   removed: /removed from outside|deleted by somebody else|SIGKILL|exit code 137/,
+  crash: /SIGSEGV|exit code 139/,
+  cut: /the connection to its worker was lost/,
 }
 
 export function isHost(who: Who): boolean {
   return who === 'cli' || who === 'script'
 }
 
-/** Only containers and pods are removed from outside. A worker lets Ctrl-C pass, for a terminal sends it to all; one that ignores SIGTERM does not die of it. */
+/** A worker is removed by hand; the channel of a container is what its engine carries. All else a worker does to itself. */
+export function isFromOutside({ engine, how }: Pick<Cell, 'engine' | 'how'>): boolean {
+  return how === 'removed' || (how === 'cut' && engine === 'docker')
+}
+
+/**
+ * Only containers and pods are removed from outside, and only workers have a channel. A worker lets Ctrl-C pass, for a terminal sends it
+ * to all; one that ignores SIGTERM does not die of it.
+ */
 function isPossible({ engine, who, how, during }: Cell): boolean {
-  if (how === 'removed') return engine !== 'process' && !isHost(who) && during !== 'start' && during !== 'retrying' && during !== 'result'
+  if (how === 'removed') return engine !== 'process' && !isHost(who)
+  if (how === 'cut') return !isHost(who)
   if (who === 'cli') return /^SIG|^timeout$/.test(how) && !(how === 'timeout' && (during === 'start' || during === 'retrying'))
   if (who === 'script') return how !== 'timeout' && !(during === 'start' && how === 'oom')
   if (how === 'timeout' || how === 'SIGINT') return false
@@ -91,23 +104,51 @@ export function expectedOf({ who, how, during }: Cell): Expected {
 
 function exitOfScript(how: How): number | Signal {
   if (how === 'SIGKILL') return 'SIGKILL'
+  if (how === 'crash') return 'SIGSEGV'
   if (how === 'abort' || how === 'oom') return 'SIGABRT'
   if (how === 'rejection' || how === 'overflow') return 1
   return exitCodes[how] ?? Number(how.slice(4))
 }
 
 /** Cells in which every possible pair of values occurs at least once, per engine. The same ones each time. */
-export function pairwise(engine: EngineName): Cell[] {
-  let all = allOf(engine).map((cell) => ({ cell, pairs: pairsOf(cell) }))
-  const open = new Set(all.flatMap(({ pairs }) => pairs))
-  const chosen: Cell[] = []
-  while (open.size > 0) {
-    const best = all.reduce((a, b) => (b.pairs.length > a.pairs.length ? b : a))
-    chosen.push(best.cell)
-    for (const pair of best.pairs) open.delete(pair)
+export function pairwise(engine: EngineName): readonly Cell[] {
+  let cells = chosen.get(engine)
+  if (!cells) chosen.set(engine, (cells = choose(engine)))
+  return cells
+}
+
+const chosen = new Map<EngineName, readonly Cell[]>()
+
+/** In two turns: what was added to the matrix later adds cells, and leaves those that were chosen without it as they were. */
+function choose(engine: EngineName): readonly Cell[] {
+  const all = allOf(engine)
+  const first = covering(all.filter((one) => !isAdded(one)))
+  return [...first, ...covering(mixed(all), first)]
+}
+
+/** In an order in which no value is the first: of cells that are worth as much, the first is taken. */
+function mixed(cells: readonly Cell[]): Cell[] {
+  const farPrime = 7_919
+  return cells.map((_, index) => cells[(index * farPrime) % cells.length]!)
+}
+
+function isAdded({ how, during }: Cell): boolean {
+  return how === 'crash' || how === 'cut' || (how === 'removed' && (during === 'start' || during === 'retrying' || during === 'result'))
+}
+
+/** Of these cells as many as it takes for every pair that is not in those `there` already. */
+function covering(cells: readonly Cell[], there: readonly Cell[] = []): Cell[] {
+  const open = new Set(cells.flatMap(pairsOf))
+  for (const pair of there.flatMap(pairsOf)) open.delete(pair)
+  let all = cells.map((cell) => ({ cell, pairs: pairsOf(cell) }))
+  const taken: Cell[] = []
+  for (;;) {
     all = all.map(({ cell, pairs }) => ({ cell, pairs: pairs.filter((pair) => open.has(pair)) })).filter(({ pairs }) => pairs.length > 0)
+    if (all.length === 0) return taken
+    const best = all.reduce((a, b) => (b.pairs.length > a.pairs.length ? b : a))
+    taken.push(best.cell)
+    for (const pair of best.pairs) open.delete(pair)
   }
-  return chosen
 }
 
 function allOf(engine: EngineName): Cell[] {
@@ -151,6 +192,10 @@ export const fast: readonly Cell[] = [
   'process leaf overflow retrying stubborn',
   'process leaf rejection busy idle',
   'process leaf exit7 start subprocess',
+  'process leaf crash subprocess busy',
+  'process script crash idle idle',
+  'process middle cut awaiting subprocess',
+  'process root cut result busy',
   'docker cli SIGINT busy subprocess',
   'docker cli SIGKILL subprocess stubborn',
   'docker cli SIGKILL start idle',
@@ -158,12 +203,17 @@ export const fast: readonly Cell[] = [
   'docker middle oom idle stubborn',
   'docker leaf exit7 subprocess idle',
   'docker middle removed busy subprocess',
+  'docker leaf removed result idle',
+  'docker middle cut busy subprocess',
+  'docker leaf crash idle stubborn',
   'kubernetes cli SIGINT busy subprocess',
   'kubernetes cli SIGKILL subprocess stubborn',
   'kubernetes script SIGKILL idle busy',
   'kubernetes middle oom idle stubborn',
   'kubernetes leaf exit7 subprocess idle',
   'kubernetes middle removed busy subprocess',
+  'kubernetes leaf removed result idle',
+  'kubernetes middle cut busy subprocess',
 ].map(cell)
 
 /** Who is told of a death: the callers above. */

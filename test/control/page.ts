@@ -37,6 +37,8 @@ const howWords: Record<How, string> = {
   oom: 'running out of memory',
   timeout: '`--timeout`',
   removed: '`docker rm -f`, `kubectl delete pod`',
+  crash: 'a crash in native code',
+  cut: 'its channel, which is cut',
 }
 
 export function failurePage(outcomes: Outcomes): string {
@@ -77,6 +79,18 @@ ${rows.join('\n')}
 
 A child that fails fails its caller, unless that one catches it: the trees above let it pass, hence their exit code 1. The exit code of a
 script is the script's own affair.
+
+A channel is cut while both its ends live: in a process and in a pod the worker closes its descriptors, in a container the connection to the
+engine is cut. Between a pod and its supervisor a connection that is cut comes back, and nobody notices
+([session.test.ts](../test/engines/kubernetes/session.test.ts), [api-trouble.cluster.test.ts](../test/engines/kubernetes/api-trouble.cluster.test.ts)).
+
+## When the engine itself dies
+
+- The Docker daemon, killed or restarted in order: its containers go with it, so every run is lost, and says so. What the daemon still
+  lists when it is back is removed by the next run on it ([daemon.test.ts](../test/control/daemon.test.ts)). One that is stuck, or has a
+  full disk, is told as such, and used again when it answers ([broken-engine.test.ts](../test/engines/docker/broken-engine.test.ts)).
+- The API server of a cluster, restarted: its pods go on, and so do their runs
+  ([api-restart.cluster.test.ts](../test/engines/kubernetes/api-restart.cluster.test.ts)).
 
 ## How it holds
 
