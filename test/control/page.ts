@@ -94,8 +94,10 @@ engine is cut. Between a pod and its supervisor a connection that is cut comes b
 
 ## How it holds
 
-- What a task starts lives in its worker and dies with it: subprocesses, and their children that have left the process group. On macOS a
-  subprocess that leaves the group of its worker is found no more.
+- What a task starts lives in its worker and dies with it: subprocesses, and their children that have left the process group. In a process
+  there is one limit: a subprocess that leaves the group **and** drops its environment (a daemon, as \`env -i setsid\` starts it) has
+  nothing by which it could be found, and outlives its worker, however that ends. On macOS leaving the group is enough for that. Nothing
+  leaves a container or a pod.
 - A guard beside the workers ends them when the supervisor's end of its pipe closes: that is what \`kill -9\` of the command line comes to.
 - What a killed supervisor left at the Docker engine is found by its labels and removed, by the guard and again by the next start of any supervisor.
 - In a cluster all belongs to a Job whose deadline the supervisor moves on every few seconds; when nobody does, the cluster removes it all.
