@@ -7,7 +7,8 @@
  * T4  A grace is one deadline for the run and everything below it.
  * T5  A run with unfinished children does not count against the width of the queue; neither does one that waits for a named limit.
  * T6  A time-out of a run is a deadline for everything below it that is not shielded; no attempt starts that could only begin after it.
- * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits.
+ * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits. Of runs that
+ *     have not ended, a tenth is kept from the calls of any one run: one that floods takes nothing from the others.
  * T8  A call whose caller is gone, or has begun another attempt, is dropped; once the tree is closed, no root begins.
  * T9  Another attempt may follow a time-out, and no other cancel, one after a time-out included. Of which a caller that has ended would
  *     have to say whether it follows, none does.
@@ -24,6 +25,8 @@ import { retryDelayMs } from './retry.ts'
 import type { AttemptOutcome, Effect, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
 
 export const defaultGraceMs = 5_000
+/** Of the runs that have not ended, so many at most are calls of one run. */
+const callersShare = 0.9
 
 export class RunTree {
   readonly runs: Map<string, RunRecord> = new Map()
@@ -119,8 +122,11 @@ export class RunTree {
       return this.#settle(run)
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
-    if (++this.#created > this.#ceilings.runs) return this.#exceed(run, 'runs')
-    if (this.runs.size > this.#ceilings.unfinished) return this.#exceed(run, 'unfinished')
+    const { unfinished, runs } = this.#ceilings
+    const ofOneCaller = Math.ceil(unfinished * callersShare)
+    if (parent && parent.unfinished > ofOneCaller) return this.#exceed(run, 'unfinished', ofOneCaller)
+    if (this.runs.size > unfinished) return this.#exceed(run, 'unfinished')
+    if (++this.#created > runs) return this.#exceed(run, 'runs')
     this.#enqueue(run)
   }
 
@@ -158,8 +164,8 @@ export class RunTree {
     return undefined
   }
 
-  #exceed(run: RunRecord, ceiling: keyof Ceilings): void {
-    run.outcome = { type: 'lost', error: exceededError(run, ceiling, this.#ceilings[ceiling]), retryable: false }
+  #exceed(run: RunRecord, ceiling: keyof Ceilings, allowed: number = this.#ceilings[ceiling]): void {
+    run.outcome = { type: 'lost', error: exceededError(run, ceiling, allowed), retryable: false }
     this.#settle(run)
   }
 

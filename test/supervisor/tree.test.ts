@@ -499,6 +499,16 @@ test('a call beyond the ceiling of runs that have not ended fails, and another p
   expect([...tree.runs.keys()]).toEqual(['a', 'd'])
 })
 
+test('one caller leaves a tenth of that ceiling to others, and what it is refused is no run', () => {
+  const { call, tree, errorOf } = drive({ ceilings: { unfinished: 20, runs: 20 } })
+  call('floods')
+  for (let n = 0; n < 100; n++) call(`flood-${n}`, 'floods')
+  expect(tree.runs.get('floods')?.unfinished).toBe(18)
+  expect(errorOf('flood-18')).toMatchObject({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('18 runs have not ended') })
+  call('other')
+  expect(tree.runs.get('other')?.status).toBe('waiting')
+})
+
 test('at the ceiling of workers a call waits while one of them can end, and fails when all of them wait for calls', () => {
   const { call, running, ended } = drive({ width: 8, ceilings: { alive: 2 } })
   call('a')
