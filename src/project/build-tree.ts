@@ -9,7 +9,7 @@ import { IGNORE_FILES } from './ignore-rules.ts'
 import { jsonModuleCode } from './json-module.ts'
 import { hasObject, putObject, sha256 } from './objects.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
-import { Scan, TooLargeError, readStamp } from './scan.ts'
+import { Scan, TooLargeError, UnreadableError, readStamp } from './scan.ts'
 import { loaderOf } from './source.ts'
 import { RUNTIME_CODE, RUNTIME_PATH } from './tree-runtime.ts'
 import { type IndexedFile, type TreeIndex, compilerVersion, filesOf, hashOf } from './tree-index.ts'
@@ -49,7 +49,7 @@ function scanProject(place: ProjectPlace): Scan {
     scan.addPackageFiles(project)
     return scan
   } catch (error) {
-    if (!place.loose || !(error instanceof TooLargeError)) throw error
+    if (!place.loose || !(error instanceof TooLargeError || error instanceof UnreadableError)) throw error
     const scan = new Scan(place.treeRoot)
     scan.addFilesOf(project, (name) => loaderOf(name) !== undefined)
     return scan

@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import { above } from './folders.ts'
@@ -102,7 +102,8 @@ function substituteFor(treeRoot: string): string {
 }
 
 function privateFolder(): string {
-  const uid = userInfo().uid
+  // Not `userInfo`, which fails for a user whom the system's list does not have.
+  const uid = process.getuid?.() ?? -1
   const shared = join(tmpdir(), `cowait-cache-${uid}`)
   if (!existsSync(shared)) mkdirSync(shared, { recursive: true, mode: 0o700 })
   const stats = lstatSync(shared)

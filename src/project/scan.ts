@@ -1,4 +1,4 @@
-import { type Stats, readdirSync, realpathSync, statSync } from 'node:fs'
+import { type Dirent, type Stats, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import { above, leadsOut, toSlashes } from './folders.ts'
@@ -36,7 +36,7 @@ export class Scan {
     } catch (error) {
       const { code, path: culprit } = error as NodeJS.ErrnoException
       if (code !== 'EACCES' && code !== 'EPERM') throw error
-      throw new UsageError(`${culprit} cannot be read (${code}). If no task needs it, list it in .cowaitignore.`, { cause: error })
+      throw new UnreadableError(`${culprit} cannot be read (${code}). If no task needs it, list it in .cowaitignore.`, { cause: error })
     }
     if (this.#bytes > LIMIT_BYTES || this.files.size > LIMIT_FILES) throw this.#tooLarge()
   }
@@ -65,8 +65,11 @@ export class Scan {
   #walk(folder: string, rules: IgnoreRules, around: readonly string[]): void {
     const path = this.#relative(folder)
     if (this.folders.has(path)) return
-    this.folders.set(path, stampOf(statSync(folder)))
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const stamp = readStamp(folder)
+    // What is gone since its parent was read has nothing in it.
+    if (!stamp) return
+    this.folders.set(path, stamp)
+    for (const entry of entriesOf(folder)) {
       const { name } = entry
       const inner = join(folder, name)
       if (name === 'node_modules') this.installs.add(path)
@@ -101,6 +104,9 @@ export class Scan {
 /** The project has more bytes than a tree may have. */
 export class TooLargeError extends UsageError {}
 
+/** It has something in it that this user may not read. */
+export class UnreadableError extends UsageError {}
+
 /** A link to a folder that is already being walked would never end. */
 function leadsBack(link: string, real: string, around: readonly string[]): boolean {
   return around.includes(real) || !leadsOut(relative(real, link))
@@ -114,6 +120,15 @@ export function stampOf(stats: Stats): Stamp {
 export function readStamp(path: string): Stamp | undefined {
   const stats = statIfThere(path)
   return stats && stampOf(stats)
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 function statIfThere(path: string): Stats | undefined {

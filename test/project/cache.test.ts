@@ -29,11 +29,14 @@ beforeAll(async () => {
 afterAll(() => rm(bundle, { recursive: true, force: true }))
 
 /** Compiles the project of a folder in a process of its own. */
-async function compileElsewhere(cwd: string, options: ExecFileOptions = {}): Promise<{ readonly hash: string; readonly directory: string }> {
+async function compileElsewhere(
+  cwd: string,
+  { start = '.', ...options }: ExecFileOptions & { readonly start?: string } = {},
+): Promise<{ readonly hash: string; readonly directory: string }> {
   const program = `
     import { compileProject } from ${JSON.stringify(pathToFileURL(join(bundle, 'compile-project.js')).href)}
     import { findPlace } from ${JSON.stringify(pathToFileURL(join(bundle, 'project.js')).href)}
-    const { hash, directory } = await compileProject(await findPlace('.'))
+    const { hash, directory } = await compileProject(await findPlace(${JSON.stringify(start)}))
     console.log(JSON.stringify({ hash, directory }))`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { cwd, ...options })
   return JSON.parse(String(stdout)) as { hash: string; directory: string }
@@ -309,7 +312,8 @@ describe('the cache', () => {
 })
 
 describe.runIf(process.getuid?.() === 0)('a project that cannot be written to', () => {
-  const nobody = { uid: 65_534, gid: 65_534 }
+  /** Whom the system's list of users does not have, as in many a container. */
+  const nobody = { uid: 54_321, gid: 54_321 }
 
   test('is compiled into a private folder, and finds its packages and its own lines from there', async () => {
     await using project = await TestProject.create({
@@ -322,7 +326,7 @@ describe.runIf(process.getuid?.() === 0)('a project that cannot be written to', 
     chmodSync(temporary.root, 0o777)
     const options = { ...nobody, env: { ...process.env, TMPDIR: temporary.root } }
     const tree = await compileElsewhere(project.root, options)
-    expect(tree.directory).toMatch(new RegExp(`^${temporary.root}/cowait-cache-65534/project-[0-9a-f]{12}/\\.cowait/cache/trees/`))
+    expect(tree.directory).toMatch(new RegExp(`^${temporary.root}/cowait-cache-54321/project-[0-9a-f]{12}/\\.cowait/cache/trees/`))
     expect(existsSync(project.path('.cowait'))).toBe(false)
     expect(await compileElsewhere(project.root, options)).toEqual(tree)
     const program = `process.setSourceMapsEnabled(true); import(${JSON.stringify(`${tree.directory}/main.ts.mjs`)}).then((m) => m.main()).catch((e) => console.log(e.stack))`
@@ -330,6 +334,23 @@ describe.runIf(process.getuid?.() === 0)('a project that cannot be written to', 
     expect(stdout).toMatch(/^Error: dep\n/)
     const line = /\((.*main\.ts):2:/.exec(stdout)?.[1] ?? ''
     expect(readFileSync(line, 'utf8')).toContain('throw new Error(dep)')
+  })
+
+  test('of one file beside something that cannot be read is that file and its kind', async () => {
+    await using folder = await TestProject.create({ 'main.ts': 'export const x = 1', 'private/secret.txt': 'secret' })
+    rmSync(folder.path('package.json'), { force: true })
+    chmodSync(join(folder.root, '..'), 0o755)
+    chmodSync(folder.path('private'), 0o700)
+    await using temporary = await TestProject.create({}, 'temporary')
+    chmodSync(join(temporary.root, '..'), 0o755)
+    chmodSync(temporary.root, 0o777)
+    const { directory } = await compileElsewhere(folder.root, {
+      ...nobody,
+      start: 'main.ts',
+      env: { ...process.env, TMPDIR: temporary.root },
+    })
+    expect(existsSync(join(directory, 'main.ts'))).toBe(true)
+    expect(existsSync(join(directory, 'private'))).toBe(false)
   })
 
   test('and no other place either: says so', async () => {
