@@ -6,10 +6,13 @@ import type { CliAuth, CliConfig } from './cli-config.ts'
 /** Where the public registry's login is kept under its old address. */
 const publicRegistry = 'https://index.docker.io/v1/'
 
+/** How long a helper may take: one that asks a person who is not there would never end. */
+const helperMs = 30_000
+
 /** The header `X-Registry-Auth` for a pull, or undefined where nobody has logged in. Throws an `EngineError` when a helper fails. */
-export async function registryAuth(registry: string, config: CliConfig): Promise<string | undefined> {
+export async function registryAuth(registry: string, config: CliConfig, signal: AbortSignal): Promise<string | undefined> {
   const server = registry === 'docker.io' ? publicRegistry : registry
-  const auth = await findAuth(server, config)
+  const auth = await findAuth(server, config, signal)
   if (auth === undefined) return undefined
   // Base64 for addresses, but padded: without, Docker 20.10 takes it for no login at all.
   const text = Buffer.from(JSON.stringify({ ...auth, serveraddress: server })).toString('base64')
@@ -22,10 +25,10 @@ interface Login {
   readonly identitytoken?: string
 }
 
-async function findAuth(server: string, config: CliConfig): Promise<Login | undefined> {
+async function findAuth(server: string, config: CliConfig, signal: AbortSignal): Promise<Login | undefined> {
   const helper = config.credHelpers?.[server] ?? config.credHelpers?.[hostOf(server)] ?? config.credsStore
   if (helper) {
-    const found = await askHelper(`docker-credential-${helper}`, server)
+    const found = await askHelper(`docker-credential-${helper}`, server, signal)
     if (found !== undefined) return found
   }
   const entry = Object.entries(config.auths ?? {}).find(([key]) => key === server || hostOf(key) === hostOf(server))?.[1]
@@ -46,18 +49,27 @@ function fromFile({ auth, username, password, identitytoken }: CliAuth): Login |
   return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') }
 }
 
-async function askHelper(program: string, server: string): Promise<Login | undefined> {
+async function askHelper(program: string, server: string, signal: AbortSignal): Promise<Login | undefined> {
+  const late = AbortSignal.timeout(helperMs)
   const { code, said } = await new Promise<{ code: number | null; said: string }>((resolve, reject) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(program, ['get'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      signal: AbortSignal.any([signal, late]),
+      killSignal: 'SIGKILL',
+    })
     let said = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
     child.stderr.resume()
     child.stdin.on('error', () => {})
     child.on('error', (cause) => {
+      // What it has started may hold its pipes open.
+      for (const pipe of child.stdio) pipe?.destroy()
+      if (signal.aborted) return reject(signal.reason as Error)
+      const what = late.aborted ? `did not answer within ${helperMs / 1000} s` : 'could not be started'
       reject(
-        new EngineError(`The credential helper ${program} for ${server} could not be started.`, {
+        new EngineError(`The credential helper ${program} for ${server} ${what}.`, {
           cause,
-          hint: "Install it, or correct credsStore and credHelpers in the docker command line's config.json.",
+          hint: "See to it, or correct credsStore and credHelpers in the docker command line's config.json.",
         }),
       )
     })

@@ -25,7 +25,15 @@ export interface PullOptions {
 export async function pull(client: DockerClient, image: string, { platform, env, signal, report }: PullOptions): Promise<void> {
   const { registry, repository, version } = parseImageName(image)
   report({ phase: 'pulling', detail: image })
-  const auth = await registryAuth(registry, await readCliConfig(env))
+  let auth: string | undefined
+  let problem: Error | undefined
+  try {
+    auth = await registryAuth(registry, await readCliConfig(env), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    // Most images are for everybody: only where this one is not, the login is what was missing.
+    problem = error as Error
+  }
   try {
     const response = await client.stream('POST', '/images/create', {
       query: { fromImage: repository, tag: version, platform },
@@ -46,9 +54,12 @@ export async function pull(client: DockerClient, image: string, { platform, env,
       }
     }
   } catch (error) {
-    throw pullError(error, image, registry, client)
+    const refused = pullError(error, image, registry, client)
+    throw problem && error instanceof ApiError && needsLogin.test(error.message) ? problem : refused
   }
 }
+
+const needsLogin = /unauthorized|authentication required|no basic auth|denied|incorrect username/i
 
 /** How far the layers are, together. The parts of each are half the download and half the unpacking. */
 class Layers {
@@ -83,7 +94,7 @@ function pullError(error: unknown, image: string, registry: string, client: Dock
   if (!(error instanceof ApiError)) return connectionError(error, client.endpoint)
   const words = error.message
   const refuse = (message: string, hint: string): EngineError => new EngineError(message, { cause: error, hint })
-  if (/unauthorized|authentication required|no basic auth|denied|incorrect username/i.test(words)) {
+  if (needsLogin.test(words)) {
     return refuse(
       `Image "${image}" was not given by ${registry}: ${words}`,
       `Log in with "docker login${registry === 'docker.io' ? '' : ` ${registry}`}", or check the image's name.`,

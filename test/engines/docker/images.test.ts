@@ -142,6 +142,8 @@ describeRegistry('images from a registry with a login', () => {
       mkdirSync(missing)
       writeFileSync(join(missing, 'config.json'), '{"credsStore":"never-there"}')
       await expect(find({ name }, missing)).rejects.toThrow(/docker-credential-never-there .* could not be started/)
+      // It is asked for without a login: most images are for everybody.
+      await expect(find({ name: '127.0.0.1:9/app:1' }, missing)).rejects.toThrow(/cannot reach 127\.0\.0\.1:9/)
     } finally {
       process.env.PATH = path
     }
