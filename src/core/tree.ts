@@ -19,6 +19,8 @@ export interface Tree {
   readonly directory: string
   /** The user's folder that the tree was made from. */
   readonly root: string
+  /** For what is made from it, on this host; `.cowait/cache` in the root unless told. */
+  readonly cacheFolder?: string
   /** The project's root relative to the tree's, with forward slashes; absent where they are the same. In a workspace they differ. */
   readonly project?: string
 }

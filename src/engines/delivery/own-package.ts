@@ -19,12 +19,17 @@ import { basename, dirname, join, posix } from 'node:path'
 import type { Tree } from '../../core/tree.ts'
 import type { Layout, Part } from './code-layout.ts'
 
+/** Where what is made of a tree is kept. */
+export function cacheOf({ root, cacheFolder = join(root, '.cowait/cache') }: Tree): string {
+  return cacheFolder
+}
+
 /** Folders of this project that are made once and never changed; the name tells the content. */
 export class MadeFolders {
   readonly #directory: string
 
   constructor(tree: Tree) {
-    this.#directory = join(tree.root, '.cowait/cache/docker')
+    this.#directory = join(cacheOf(tree), 'docker')
   }
 
   get directory(): string {

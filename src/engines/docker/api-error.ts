@@ -150,7 +150,7 @@ const readings: readonly Reading[] = [
   {
     pattern: /no such image/i,
     message: (_match, { image }) => `Image "${image}" is no longer in the engine.`,
-    hint: () => 'Run again; it will be pulled.',
+    hint: () => 'Build or pull it again.',
   },
   {
     pattern: /non-overlapping IPv4 address pool|all predefined address pools/i,

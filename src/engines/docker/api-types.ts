@@ -110,6 +110,11 @@ export interface ApiNetwork {
   readonly Created: string
 }
 
+export interface ApiVolume {
+  readonly Name: string
+  readonly Labels: Readonly<Record<string, string>> | null
+}
+
 export interface ApiListed {
   readonly Id: string
   /** Each with a slash before it. */

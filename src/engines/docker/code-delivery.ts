@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { StartPhase } from '../../core/engine.ts'
 import { SharedWork } from '../../core/shared-work.ts'
 import type { Tree } from '../../core/tree.ts'
@@ -15,12 +15,12 @@ import { ApiError } from './api-error.ts'
 import type { ApiMount } from './api-types.ts'
 import { Carrier, statInside, type PathStat } from './carrier.ts'
 import { codeIn, layOut, type Layout, type Part } from '../delivery/code-layout.ts'
-import { ContentVolumes, type Content } from './content-volumes.ts'
+import { areThere, ContentVolumes, type Content } from './content-volumes.ts'
 import type { DockerClient } from './docker-client.ts'
-import { hashFolder, listFolder } from './folder-content.ts'
+import { fingerprintOf, hashFolder, listFolder } from './folder-content.ts'
 import { linkedPackages } from './linked-packages.ts'
 import { foreignAddons } from './native-addons.ts'
-import { MadeFolders } from '../delivery/own-package.ts'
+import { cacheOf, MadeFolders } from '../delivery/own-package.ts'
 
 type Report = (phase: StartPhase) => void
 
@@ -40,6 +40,8 @@ export interface CodeMounts {
   readonly mounts: readonly ApiMount[]
   /** Whether a container that was created with them has the program of this host; absent where that is known. */
   readonly prove?: (containerId: string) => Promise<boolean>
+  /** The volumes among them. */
+  readonly volumes?: readonly string[]
 }
 
 interface Source {
@@ -78,7 +80,10 @@ export class CodeDelivery {
       const work = known && !known.failed ? known : new SharedWork<CodeMounts, StartPhase>((...how) => this.#deliver(image, ...how))
       this.#mounts = work
       try {
-        return await work.wait(signal, report)
+        const mounts = await work.wait(signal, report)
+        const { volumes } = mounts
+        if (work !== known || !volumes || (await areThere(this.#options.client, volumes, signal))) return mounts
+        if (this.#mounts === work) this.#mounts = undefined
       } catch (error) {
         // Another start's image may not have come, which says nothing of ours.
         if (work !== known || signal.aborted) throw error
@@ -123,6 +128,7 @@ export class CodeDelivery {
     const contents = await Promise.all(this.#sources.map((source) => this.#contentOf(source)))
     const names = await volumes.fill(contents, signal, (detail) => report({ phase: 'preparing', detail }))
     return {
+      volumes: names,
       mounts: this.#sources.map(({ part }, index) => ({
         Type: 'volume',
         Source: names[index] ?? '',
@@ -145,8 +151,8 @@ export class CodeDelivery {
 
   /** A new version of the code lies beside the ones that were seen. */
   #places(): string[] {
-    const cowait = join(this.#tree.root, '.cowait')
-    return this.#sources.map(({ part, folder }) => (part.content === 'code' ? cowait : folder))
+    const versions = dirname(cacheOf(this.#tree))
+    return this.#sources.map(({ part, folder }) => (part.content === 'code' ? versions : folder))
   }
 
   get #memory(): string {
@@ -207,7 +213,13 @@ export class CodeDelivery {
   async #contentOf({ part, folder }: Source): Promise<Content> {
     const found = await listFolder(folder)
     const memory = join(this.#cache, `hash-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`)
-    return { kind: part.content, hash: await hashFolder(found, memory), entries: found.map(({ entry }) => entry) }
+    const hash = await hashFolder(found, memory)
+    const isSame = async (): Promise<boolean> => {
+      const now = await listFolder(folder)
+      // Other links to the same files, as package managers make them, change their times alone.
+      return fingerprintOf(now) === fingerprintOf(found) || (await hashFolder(now, memory)) === hash
+    }
+    return { kind: part.content, hash, entries: found.map(({ entry }) => entry), isSame }
   }
 }
 

@@ -9,6 +9,9 @@ import type { Image } from './images.ts'
 import { label, tagPrefix } from './labels.ts'
 import { launchLine } from './launch-line.ts'
 
+/** Ports are opened on the loopback of the engine's host alone: whoever wants more puts a proxy there. */
+const portAddress = '127.0.0.1'
+
 export interface ContainerOptions {
   readonly spec: WorkerSpec
   readonly settings: DockerWorkerSettings
@@ -21,8 +24,6 @@ export interface ContainerOptions {
   readonly timeZone: string
   readonly ownerLabels: Readonly<Record<string, string>>
   readonly defaultUser: string
-  /** Ports are opened on the engine's loopback only: whoever wants more puts a proxy there. */
-  readonly portAddress: string
   readonly securityOptions: readonly string[]
   readonly graceSeconds: number
   readonly endMark: EndMark | undefined
@@ -73,10 +74,7 @@ export function containerSpec(options: ContainerOptions): ApiContainerSpec {
       // Docker mounts scratch folders without the right to run what is in them, where add-ons like to unpack themselves.
       ...(!hasOwnScratch && { Tmpfs: { [scratch]: 'rw,exec,nosuid,nodev,mode=1777' } }),
       PortBindings: Object.fromEntries(
-        ports.map(([inside, outside]) => [
-          `${inside}/tcp`,
-          [{ HostIp: options.portAddress, HostPort: outside === 0 ? '' : String(outside) }],
-        ]),
+        ports.map(([inside, outside]) => [`${inside}/tcp`, [{ HostIp: portAddress, HostPort: outside === 0 ? '' : String(outside) }]]),
       ),
       ...(settings.extraHosts && { ExtraHosts: settings.extraHosts }),
     },

@@ -3,7 +3,6 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readFile, readdir, readlink, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { TarEntry } from './tar.ts'
 
 interface Found {
@@ -39,14 +38,19 @@ export async function listFolder(folder: string): Promise<Found[]> {
   return found
 }
 
+/** Changes whenever a file may have changed, appeared or gone. */
+export function fingerprintOf(found: readonly Found[]): string {
+  const stamps = createHash('sha256')
+  for (const { entry, stamp } of found) stamps.update(`${entry.name}\0${stamp}\n`)
+  return stamps.digest('hex')
+}
+
 /**
  * SHA-256 over names, modes and contents. Reading everything takes seconds for large dependencies, so the answer is kept in `memory`
  * (a file) for as long as no file's size, times or inode change.
  */
 export async function hashFolder(found: readonly Found[], memory: string): Promise<string> {
-  const stamp = createHash('sha256')
-  for (const { entry, stamp: own } of found) stamp.update(`${entry.name}\0${own}\n`)
-  const fingerprint = stamp.digest('hex')
+  const fingerprint = fingerprintOf(found)
   const known = await readFile(memory, 'utf8').catch(() => '')
   const [knownFingerprint, knownHash] = known.split(' ')
   if (knownFingerprint === fingerprint && knownHash) return knownHash
@@ -55,7 +59,7 @@ export async function hashFolder(found: readonly Found[], memory: string): Promi
     content.update(`${entry.type} ${entry.name}\0${entry.type === 'link' ? entry.to : entry.mode}\0`)
     if (entry.type === 'file') {
       content.update(`${entry.size}\0`)
-      await pipeline(createReadStream(entry.path, { highWaterMark: 256 << 10 }), content, { end: false })
+      for await (const chunk of createReadStream(entry.path, { highWaterMark: 256 << 10 }) as AsyncIterable<Buffer>) content.update(chunk)
     }
   }
   const hash = content.digest('hex')

@@ -43,13 +43,18 @@ export class Images {
 
   /** Throws an `EngineError` when the image cannot be had, or cannot run a worker. */
   async find(wish: ImageWish, signal: AbortSignal, report: Report): Promise<Image> {
-    const key = `${wish.name} ${wish.platform ?? ''}`
+    const key = keyOf(wish)
     let work = this.#found.get(key)
     if (work === undefined || work.failed) {
       work = new SharedWork((shared, tell) => this.#resolve(wish, shared, tell))
       this.#found.set(key, work)
     }
     return work.wait(signal, report)
+  }
+
+  /** It is no longer in the engine: who asks next has it looked up again. */
+  forget(wish: ImageWish): void {
+    this.#found.delete(keyOf(wish))
   }
 
   async #resolve({ name, policy, platform }: ImageWish, signal: AbortSignal, report: Report): Promise<Image> {
@@ -95,6 +100,10 @@ export class Images {
       })
     }
   }
+}
+
+function keyOf({ name, platform }: ImageWish): string {
+  return `${name} ${platform ?? ''}`
 }
 
 function hasPlatform(image: ApiImage, platform: string | undefined): boolean {

@@ -27,6 +27,12 @@ export function hostPlatform(): string {
   return `${process.platform}/${goName}`
 }
 
+/** Whether programs for the one run on the other, as far as system and processor tell: some images of arm64 name a variant, `v8`, and some none. */
+export function isSamePlatform(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((platform) => platform.split('/').slice(0, 2).join('/'))
+  return a === b
+}
+
 /** `linux/arm/v7` */
 export function platformOf({ Os, Architecture, Variant }: ApiImage): string {
   return [Os || 'linux', Architecture || 'unknown', ...(Variant ? [Variant] : [])].join('/')

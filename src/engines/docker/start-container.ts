@@ -1,7 +1,7 @@
 /** From a worker's spec to a worker that runs: image, network and code side by side, then create, attach, start. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StartPhase, Worker, WorkerSpec } from '../../core/engine.ts'
-import { startError } from './api-error.ts'
+import { ApiError, startError } from './api-error.ts'
 import type { ApiContainer, ApiInfo } from './api-types.ts'
 import { AttachedStreams } from './attached-streams.ts'
 import { checkRoom, checkSpec, mib } from './check-spec.ts'
@@ -16,7 +16,7 @@ import type { EventStream } from './event-stream.ts'
 import type { Image, Images } from './images.ts'
 import type { IsolatedNetwork } from './isolated-network.ts'
 import { joinIsolated, JoinRefused, tellsOf } from './late-network.ts'
-import { hostPlatform } from './platform.ts'
+import { hostPlatform, isSamePlatform } from './platform.ts'
 import { removeContainer } from './removal.ts'
 import type { StartWidth } from './start-width.ts'
 import type { UserVolumes } from './user-volumes.ts'
@@ -62,7 +62,8 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
   const imageName = spec.image ?? engine.image ?? defaultImage
   try {
     report({ phase: 'preparing' })
-    const found = images.find({ name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform }, signal, report)
+    const wish = { name: imageName, policy: settings.pull ?? 'missing', platform: settings.platform } as const
+    const found = images.find(wish, signal, report)
     const isIsolated = settings.network === undefined
     // Ports are opened, and names of hosts written, by a start in a network.
     const canJoin = isIsolated && Object.keys(spec.ports).length === 0 && settings.extraHosts === undefined
@@ -70,32 +71,36 @@ export async function startContainer({ spec, delivery, width, environment }: Sta
     early?.catch(() => {})
     const failed = new AbortController()
     const delivered = delivery.mounts(() => found.then(({ id }) => id), AbortSignal.any([signal, failed.signal]), report)
-    const [image, code] = await Promise.all([found, delivered, events.open(), volumes.check(spec, signal)]).catch(
-      async (error: unknown) => {
-        // What looks at folders or fills volumes is a container, and goes first.
-        failed.abort()
-        await delivered.catch(() => {})
-        throw error
-      },
-    )
-    if (image.platform !== hostPlatform()) {
+    let [image, code] = await Promise.all([found, delivered, events.open(), volumes.check(spec, signal)]).catch(async (error: unknown) => {
+      // What looks at folders or fills volumes is a container, and goes first.
+      failed.abort()
+      await delivered.catch(() => {})
+      throw error
+    })
+    if (!isSamePlatform(image.platform, hostPlatform())) {
       const warning = delivery.foreignAddons(image.platform)
       if (warning !== undefined) report({ phase: 'preparing', detail: warning })
     }
     await volumes.open(spec, image.id, containerUser(settings.user, image.user, environment.defaultUser), signal)
-    const creation = { spec, delivery, environment, settings, image, imageName }
-    let codeMounts = code
+    const creation = { spec, delivery, environment, settings, imageName }
+    let isNew = false
     for (let tries = 1; ; tries++) {
       const joinsLate = canJoin && environment.joinsLate
       const networkId = isIsolated && !joinsLate ? await network.ensure(signal) : undefined
-      const create = (): Promise<Worker> => createAndStart({ ...creation, code: codeMounts, networkId, joinsLate }, signal, report)
+      const creating = { ...creation, image, code, networkId, joinsLate }
+      const create = (): Promise<Worker> => createAndStart(creating, signal, report)
       try {
         const started = width.run(create, signal, () => report({ phase: 'waiting', detail: 'other containers are being started' }))
         return await soonAfter(started, signal)
       } catch (error) {
         if (error instanceof CodeUnseen) {
           delivery.doubt()
-          codeMounts = await delivery.mounts(() => Promise.resolve(image.id), signal, report)
+          code = await delivery.mounts(() => Promise.resolve(image.id), signal, report)
+        } else if (isGone(error) && !isNew) {
+          // It was removed since it was found; its tag may be another image's by now.
+          images.forget(wish)
+          image = await images.find(wish, signal, report)
+          isNew = true
         } else if (error instanceof JoinRefused) environment.joinsLate = false
         else if (networkId === undefined || !tellsOf(networkId, error) || tries === networkTries) throw error
         else network.forget(networkId)
@@ -130,6 +135,10 @@ async function soonAfter<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404 && /no such image/i.test(error.message)
+}
+
 /** The container would not have had the program of this host. */
 class CodeUnseen extends Error {}
 
@@ -160,7 +169,6 @@ async function createAndStart(creation: Creation, signal: AbortSignal, report: R
     defaultUser: environment.defaultUser,
     timeZone: environment.timeZone,
     program: delivery.layout.program,
-    portAddress: client.endpoint.kind === 'unix' ? '127.0.0.1' : '',
     securityOptions: info.SecurityOptions?.some((option) => option.includes('name=selinux')) ? ['label=disable'] : [],
     graceSeconds: environment.orphanGraceSeconds,
     endMark,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,13 +8,18 @@ import type { DockerClient } from '../../../src/engines/docker/docker-client.ts'
 const runtimeDirectory = join(import.meta.dirname, '../../../dist')
 const never = new AbortController().signal
 
-/** Of a program, for an engine on another host: it takes an image to see whether that has this host's folders. */
-function delivery(): CodeDelivery {
+function emptyProject(): string {
   const root = mkdtempSync(join(tmpdir(), 'cowait-delivery-'))
   writeFileSync(join(root, 'package.json'), '{}')
   onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  return root
+}
+
+/** Of a program, for an engine on another host: it takes an image to see whether that has this host's folders. */
+function delivery(root = emptyProject(), cacheFolder?: string): CodeDelivery {
   const client = { endpoint: { kind: 'tcp', name: 'far' } } as unknown as DockerClient
-  return new CodeDelivery({ hash: 'h', files: [], directory: root, root }, { client, engineId: 'e', labels: {}, runtimeDirectory })
+  const tree = { hash: 'h', files: [], directory: root, root, ...(cacheFolder !== undefined && { cacheFolder }) }
+  return new CodeDelivery(tree, { client, engineId: 'e', labels: {}, runtimeDirectory })
 }
 
 test('what is wrong with the image of one start does not fail another that waits for the same code', async () => {
@@ -51,4 +56,11 @@ test('a start that is cancelled leaves the code to the others, which have images
   gone.abort(new Error('enough'))
   await expect(first).rejects.toThrow('enough')
   await expect(second).rejects.toThrow('mine')
+})
+
+test('what is made for a project that cannot be written to is kept where its cache is', () => {
+  const [root, elsewhere] = [emptyProject(), emptyProject()]
+  delivery(root, join(elsewhere, '.cowait/cache'))
+  expect(existsSync(join(root, '.cowait'))).toBe(false)
+  expect(existsSync(join(elsewhere, '.cowait/cache/docker'))).toBe(true)
 })

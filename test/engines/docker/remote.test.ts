@@ -86,6 +86,18 @@ describeDocker('an engine that does not see this host’s folders', () => {
     await again.rig.engine.close()
   })
 
+  it('is given again what somebody removed between two runs', async () => {
+    const { rig } = await tryIt()
+    await daemon.docker('volume', 'rm', ...(await daemon.docker('volume', 'ls', '-q')).split('\n'))
+    rig.phases.length = 0
+    const told = await rig.start()
+    expect(await told.tell('resolveFromCode', 'linked')).toEqual({ text: 'a dependency' })
+    await rig.engine.remove(told.worker.id, 0)
+    expect(rig.phases.filter(({ detail }) => detail?.startsWith('sending')).length).toBeGreaterThan(3)
+    expect(await rig.engine.prune()).toBeGreaterThan(4)
+    await rig.engine.close()
+  })
+
   it('fills a volume once when two need it at the same time, and takes over from one that died', async () => {
     // As a supervisor leaves it that was killed while it filled.
     const [one, two] = await Promise.all([tryIt(), tryIt()])

@@ -111,9 +111,9 @@ describeDocker('what a task asks for', () => {
     expect((await rig.inspect(told)).HostConfig.ExtraHosts).toContain('db:10.1.2.3')
   })
 
-  it('asks for a gpu as it was written, and says when there is none', async () => {
+  it('asks for a gpu as it was written, and says when there is none; opens ports on the loopback of the engine alone', async () => {
     await using rig = await Rig.open()
-    const spec = await rig.spec({ resources: { gpu: { count: 2, kind: 'nvidia' } } })
+    const spec = await rig.spec({ resources: { gpu: { count: 2, kind: 'nvidia' } }, ports: { 80: 0 } })
     const body = containerSpec({
       spec,
       settings: {},
@@ -125,14 +125,38 @@ describeDocker('what a task asks for', () => {
       timeZone: 'UTC',
       ownerLabels: {},
       defaultUser: '0:0',
-      portAddress: '',
       securityOptions: [],
       graceSeconds: 2,
       endMark: undefined,
     })
+    expect(body.HostConfig.PortBindings).toEqual({ '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] })
     expect(body.HostConfig.DeviceRequests).toEqual([{ Driver: 'nvidia', Count: 2, Capabilities: [['gpu']] }])
     await expect(rig.start({ resources: { gpu: { count: 1 } } })).rejects.toThrow(/no gpu to give/)
     expect(await rig.left()).toEqual([])
+  })
+
+  it('looks an image up again that was removed meanwhile', async () => {
+    await using rig = await Rig.open()
+    const tag = `cowait-test-gone:${rig.owner}`
+    const make = async (version: string): Promise<void> => {
+      const id = await docker('create', image)
+      await docker('commit', '-c', `ENV VERSION=${version}`, id, tag)
+      await docker('rm', id)
+    }
+    await make('1')
+    const first = await rig.start({ image: tag })
+    await rig.engine.remove(first.worker.id, 0)
+    await docker('rmi', tag)
+    await expect(rig.start({ image: tag, settings: { pull: 'never' } })).rejects.toThrow(/is not in engine docker, and "pull" is never/)
+    await make('2')
+    try {
+      const told = await rig.start({ image: tag })
+      expect((await rig.inspect(told)).Config.Env).toContain('VERSION=2')
+      await rig.engine.remove(told.worker.id, 0)
+    } finally {
+      await rig.removeAll()
+      await docker('rmi', tag)
+    }
   })
 
   it('keeps to the user of an image that has one of its own', async () => {
