@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { CancelReason } from '../core/caller.ts'
-import type { Engine, Exit, Worker, WorkerId, WorkerSpec } from '../core/engine.ts'
+import type { Exit, Worker, WorkerId } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { TreeRef } from '../core/tree.ts'
@@ -13,15 +13,15 @@ import { LOST_CHANNEL_CODE, PROTOCOL_VERSION, type Both, type Down, type LineFra
 import type { OutputItem } from '../protocol/output.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
+import type { AttemptContext } from './attempt-context.ts'
 import { bounded } from './bounded.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
 import { lostError } from './endings.ts'
 import { Handover } from './handover.ts'
 import { isWorthKeeping } from './keep-failed.ts'
 import { Printed } from './printed.ts'
-import type { LimitMessage } from './limits.ts'
 import type { Owner } from './owner.ts'
-import type { Spool, StoredValue } from './spool.ts'
+import type { StoredValue } from './spool.ts'
 import { startError } from './start-error.ts'
 import type { AttemptOutcome, PlainEvent, RunRecord, Settlement } from './tree-messages.ts'
 
@@ -35,34 +35,6 @@ const restMs = 1_000
 const maxBehindBytes = 8 * 1024 * 1024
 /** For an engine to make a worker gone, or to give up its start. */
 const removeMs = 20_000
-
-/** What a caller says of its runs. */
-export type CallerMessage = Extract<Up, { type: 'call' | 'cancel' | 'retry' | 'watch' }> | LineFrame
-
-export interface AttemptContext {
-  readonly engine: Engine
-  readonly spool: Spool
-  readonly leaseMs: number
-  /** What a failed worker leaves behind stays, for people to look at. */
-  readonly keepFailed: boolean
-  /** The user's program as this engine's workers see it. */
-  code(signal: AbortSignal): Promise<TreeRef>
-  spec(run: RunRecord, code: TreeRef): WorkerSpec
-  emit(run: RunRecord, event: PlainEvent): void
-  running(run: RunRecord): void
-  ended(run: RunRecord, outcome: AttemptOutcome): void
-  /** Nothing is left of the worker, or its engine cannot make it gone: that is told before. */
-  gone(run: RunRecord): void
-  notRemoved(run: RunRecord): void
-  /** A frame in which the worker acts as a caller. */
-  asCaller(run: RunRecord, message: CallerMessage, value: IncomingValue | undefined): void
-  /** What the run says to its caller. */
-  asRun(run: RunRecord, frame: LineFrame, value: IncomingValue | undefined): void
-  /** Resolves when everything that the run said has been passed on. */
-  routed(run: RunRecord): Promise<void>
-  /** A frame about a named limit; `send` answers it. */
-  limit(run: RunRecord, message: LimitMessage, send: (message: Down) => void): void
-}
 
 export class Attempt implements Owner {
   readonly #run: RunRecord

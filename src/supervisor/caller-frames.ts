@@ -1,7 +1,7 @@
 /** What a caller says of its runs, and that it speaks of no others. */
 import { ProtocolError } from '../core/errors.ts'
 import type { IncomingValue } from '../protocol/values.ts'
-import type { CallerMessage } from './attempt.ts'
+import type { CallerMessage } from './attempt-context.ts'
 import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { Calls } from './calls.ts'
 import type { Owner } from './owner.ts'
