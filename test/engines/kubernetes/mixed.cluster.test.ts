@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { cowait, TestProject, type Ended } from '../../cli/cowait.ts'
 import { hasKubernetes } from './available.ts'
@@ -9,8 +10,9 @@ describe.runIf(isThere)('a tree of runs in processes and pods', () => {
     using project = new TestProject()
     project.write(
       'both.ts',
-      `import { task } from 'cowait'
-export const inside = task(async () => process.cwd().startsWith('/cowait/'))
+      `import { hostname } from 'node:os'
+import { task } from 'cowait'
+export const inside = task(async () => hostname() !== ${JSON.stringify(hostname())})
 export const outside = task(async () => [await inside(), await inside.with({ engine: 'kubernetes' })()])
 `,
     )
