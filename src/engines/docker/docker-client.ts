@@ -5,7 +5,7 @@
  */
 import { Agent, request, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
-import type { Duplex, Readable } from 'node:stream'
+import { addAbortSignal, type Duplex, type Readable } from 'node:stream'
 import { EngineError } from '../../core/errors.ts'
 import type { ApiVersion } from './api-types.ts'
 import { ApiError, connectionError } from './api-error.ts'
@@ -100,8 +100,14 @@ export class DockerClient {
     })
   }
 
-  /** Calls and leaves the answer to be read: events, the progress of a pull, an archive. */
-  stream(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+  /** Calls and leaves the answer to be read: events, an archive. Throws an `EngineError` when none begins. */
+  async stream(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
+    const response = await this.#inTime(`${method} ${path}`, options.signal, (signal) => this.#send(method, path, { ...options, signal }))
+    return options.signal ? addAbortSignal(options.signal, response) : response
+  }
+
+  /** The same for an answer that may be long in coming: the progress of a pull. */
+  streamPatiently(method: Method, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
     return this.#send(method, path, options)
   }
 

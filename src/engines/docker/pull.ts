@@ -35,7 +35,7 @@ export async function pull(client: DockerClient, image: string, { platform, env,
     problem = error as Error
   }
   try {
-    const response = await client.stream('POST', '/images/create', {
+    const response = await client.streamPatiently('POST', '/images/create', {
       query: { fromImage: repository, tag: version, platform },
       ...(auth !== undefined && { headers: { 'x-registry-auth': auth } }),
       signal,
