@@ -1,4 +1,7 @@
-/** Fifty calls of a script at once, against as many pods at the same width; `least` are pods with the rights of workers. */
+/**
+ * Fifty calls of a script at once, against as many pods at the same width; `least` are pods with the rights of workers, in which a Node
+ * guards another.
+ */
 import { availableParallelism } from 'node:os'
 import { gate } from '../lib/raw-docker.mjs'
 import { callClosedPod, callPod, withoutKubernetes } from '../lib/raw-kubernetes.mjs'

@@ -6,7 +6,10 @@ import { WebSocket } from 'ws'
 import { parse } from 'yaml'
 
 const port = 48_765
-const program = `require("net").createServer((s)=>s.end("42")).listen(${port},"127.0.0.1");process.on("SIGTERM",()=>process.exit())`
+const end = 'process.on("SIGTERM",()=>process.exit())'
+const program = `require("net").createServer((s)=>s.end("42")).listen(${port},"127.0.0.1");${end}`
+/** Whoever is to be heard while the user's code loops, and after it has crashed, runs it in a process of its own. */
+const guarding = `const c=require("child_process").spawn(process.execPath,["-p","42"]);c.stdout.once("data",(b)=>require("net").createServer((s)=>s.end(b)).listen(${port},"127.0.0.1"));${end}`
 const tries = { everyMs: 20, forMs: 60_000 }
 
 let known
@@ -66,20 +69,26 @@ function hear(pod) {
   })
 }
 
-/** What a worker may do and no more. */
+/** What a worker may do and no more, and a Node that guards another one. */
 const closed = {
+  program: guarding,
   pod: {
     securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
   },
   container: { securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } },
 }
 
-/** As `callPod`, with the rights of a worker. */
+/** As `callPod`, with the rights of a worker, and its two Nodes. */
 export const callClosedPod = (starting) => callPod(starting, closed)
 
 /** A pod whose Node says one thing to who connects: resolves when it was heard, and the pod has been deleted. */
 export async function callPod(starting = (start) => start(), more = {}) {
-  const worker = { name: 'worker', image: 'node:24-slim', imagePullPolicy: 'IfNotPresent', command: ['node', '-e', program] }
+  const worker = {
+    name: 'worker',
+    image: 'node:24-slim',
+    imagePullPolicy: 'IfNotPresent',
+    command: ['node', '-e', more.program ?? program],
+  }
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
