@@ -16,13 +16,19 @@ export function claimFolder(directory: string, home: Home): void {
   writeFileSync(join(directory, OWNER_FILE), `${homeText(home)} ${bootId()} ${hostLabel()}\n`, { mode: 0o600 })
 }
 
-/** Removes the private folders of supervisors whose process is gone, also of one that was killed before it had claimed its own. */
+/**
+ * Removes the private folders of supervisors whose process is gone, also of one that was killed before it had claimed its own. Rejects
+ * with the system's error for one that cannot be removed, when the others are.
+ */
 export async function sweepFolders(directory: string): Promise<void> {
   const parent = dirname(directory)
+  const problems: unknown[] = []
   for (const name of await readdir(parent)) {
     const folder = join(parent, name)
-    if (folder !== directory && (await isLeftFolder(folder))) await rm(folder, { recursive: true, force: true })
+    if (folder === directory || !(await isLeftFolder(folder))) continue
+    await rm(folder, { recursive: true, force: true }).catch((error: unknown) => problems.push(error))
   }
+  if (problems.length > 0) throw problems[0]
 }
 
 /** Whether the folder belongs to a supervisor that is known to be gone. */

@@ -1,4 +1,5 @@
 /** A supervisor's private folder goes when its supervisor is known to be gone, and another host's is never touched. */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,4 +67,24 @@ test('sweeps that come at once do not hinder each other', async () => {
   }
   await Promise.all(Array.from({ length: 4 }, () => sweepFolders(own)))
   expect(readdirSync(parent)).toEqual(['own'])
+})
+
+/** Makes a file that nobody can remove until it is undone, where the file system and one's rights allow it. */
+function keep(path: string, how: '+i' | '-i'): boolean {
+  return spawnSync('chattr', [how, path], { stdio: 'ignore' }).status === 0
+}
+
+test('one folder that cannot be removed is told of, and keeps no other', async (context) => {
+  const [, boot = '', host = ''] = claimed('living')
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(folder(name), 'owner'), `${gone} ${boot} ${host}\n`)
+  const kept = join(parent, 'b/owner')
+  context.skip(!keep(kept, '+i'), 'no file can be kept from removal here')
+  try {
+    await expect(sweepFolders(own)).rejects.toThrow()
+    expect(readdirSync(parent).toSorted()).toEqual(['b', 'living', 'own'])
+  } finally {
+    keep(kept, '-i')
+  }
+  await sweepFolders(own)
+  expect(readdirSync(parent).toSorted()).toEqual(['living', 'own'])
 })

@@ -22,6 +22,7 @@ export class Guard {
   readonly #options: GuardOptions
   readonly #groups = new Set<number>()
   #process: ChildProcess | undefined
+  #started: Promise<void> = Promise.resolve()
   #ended: Promise<void> = Promise.resolve()
   #stopped = false
 
@@ -31,7 +32,8 @@ export class Guard {
 
   /** Idempotent. Rejects with the system's error when the host cannot start a process. */
   async start(): Promise<void> {
-    if (this.#process || this.#stopped) return
+    if (this.#stopped) return
+    if (this.#process) return await this.#started
     const { directory, mark, path } = this.#options
     const child = spawn('/bin/sh', guardArguments(directory, mark, process.pid), {
       cwd: '/',
@@ -53,7 +55,8 @@ export class Guard {
     child.unref()
     if (child.stdin && 'unref' in child.stdin) (child.stdin as unknown as { unref(): void }).unref()
     for (const group of this.#groups) this.#tell(`+ ${group}`)
-    await started(child)
+    this.#started = started(child).then(() => undefined)
+    await this.#started
   }
 
   watch(group: number): void {
