@@ -27,9 +27,12 @@ export function cacheOf({ root, cacheFolder = join(root, '.cowait/cache') }: Tre
 /** Folders of this project that are made once and never changed; the name tells the content. */
 export class MadeFolders {
   readonly #directory: string
+  /** Where the versions of the code lie side by side. */
+  readonly #versions: string
 
   constructor(tree: Tree) {
     this.#directory = join(cacheOf(tree), 'docker')
+    this.#versions = dirname(tree.directory)
   }
 
   get directory(): string {
@@ -61,7 +64,7 @@ export class MadeFolders {
   #code(tree: Tree, { mountPoints }: Layout): string {
     if (mountPoints.every((point) => lstatSync(join(tree.directory, point), { throwIfNoEntry: false })?.isDirectory()))
       return tree.directory
-    return this.#once('code', `${tree.hash}\n${mountPoints.join('\n')}`, (folder) => {
+    return this.#once(`code-${basename(tree.directory)}`, `${tree.hash}\n${mountPoints.join('\n')}`, (folder) => {
       for (const { path } of tree.files) {
         const target = join(folder, path)
         mkdirSync(dirname(target), { recursive: true })
@@ -75,12 +78,14 @@ export class MadeFolders {
     })
   }
 
-  /** One is made for each version of the code, and none is asked for again when the next one is. */
+  /** A copy of the code goes with the version that it is of, which stays for as long as it is in use; the others by their age. */
   #removeOld(): void {
     for (const name of readdirSync(this.directory)) {
       const path = join(this.directory, name)
-      const stat = statSync(path, { throwIfNoEntry: false })
-      if (stat && Date.now() - stat.mtimeMs > keptMs) rmSync(path, { recursive: true, force: true })
+      const [, version] = /^code-(.+)-\w+$/.exec(name) ?? []
+      if (version !== undefined && existsSync(join(this.#versions, version))) continue
+      const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+      if (ageMs > (name.startsWith('code-') ? unfinishedMs : keptMs)) rmSync(path, { recursive: true, force: true })
     }
   }
 
@@ -108,6 +113,8 @@ export class MadeFolders {
 
 /** Longer than any run that may still have one mounted. */
 const keptMs = 14 * 24 * 3_600_000
+/** Longer than it takes to make one. */
+const unfinishedMs = 3_600_000
 
 interface Manifest {
   readonly version?: string

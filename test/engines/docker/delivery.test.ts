@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createDockerEngine } from '../../../src/engines/docker/docker-engine.ts'
 import { foreignAddons } from '../../../src/engines/docker/native-addons.ts'
@@ -67,18 +67,34 @@ describeDocker('code in a container', () => {
     expect(await told.tell('write', '/cowait/outside/near/new')).toEqual({ error: 'EROFS' })
   })
 
-  it('keeps what it made for a version of the code as long as it may be used', async () => {
+  it('keeps what it made for a version of the code as long as that is kept', async () => {
     const project = makeProject(workspace)
     const made = join(project.tree.root, '.cowait/cache/docker')
+    const versions = dirname(project.tree.directory)
     const month = new Date(Date.now() - 30 * 24 * 3_600_000)
-    for (const name of ['code-old', 'code-new']) mkdirSync(join(made, name), { recursive: true })
-    utimesSync(join(made, 'code-old'), month, month)
+    const hours = new Date(Date.now() - 2 * 3_600_000)
+    mkdirSync(join(versions, 'kept'))
+    const times = {
+      'code-kept-0a1b': month,
+      'code-gone-0a1b': hours,
+      'code-fresh-0a1b': new Date(),
+      'code-0a1b.unfinished': hours,
+      'link-0a1b': hours,
+    }
+    for (const [name, time] of Object.entries(times)) {
+      mkdirSync(join(made, name), { recursive: true })
+      utimesSync(join(made, name), time, time)
+    }
     await using rig = await Rig.open({ project })
     await rig.spec()
     const names = readdirSync(made)
-    expect(names).toContain('code-new')
-    expect(names).not.toContain('code-old')
-    expect(names.filter((name) => name.startsWith('code-'))).toHaveLength(2)
+    const current = `code-${basename(project.tree.directory)}-`
+    expect(names.filter((name) => name.startsWith('code-') && !name.startsWith(current)).toSorted()).toEqual([
+      'code-fresh-0a1b',
+      'code-kept-0a1b',
+    ])
+    expect(names.filter((name) => name.startsWith(current))).toHaveLength(1)
+    expect(names).toContain('link-0a1b')
   })
 
   it('uses the project’s own installed package when that is the one that runs', async () => {
