@@ -1,9 +1,24 @@
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { EngineError } from '../core/errors.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 
 /** The name of the socket in a supervisor's private folder. */
 export const controlSocketName = 'control.sock'
+
+/** The system's own limit for a socket's path, without the zero at its end (unix(7)); Node cuts what is longer, and says nothing. */
+const longestPath = process.platform === 'linux' ? 107 : 103
+
+/** Throws an `EngineError` where the folder's path is too long for a socket in it. */
+export function controlSocketIn(directory: string): string {
+  const path = join(directory, controlSocketName)
+  const excess = Buffer.byteLength(path) - longestPath
+  if (excess <= 0) return path
+  throw new EngineError(
+    `The private folder ${dirname(directory)} cannot be used: its path is ${excess} bytes too long for a socket in it. ` +
+      'Set TMPDIR or XDG_RUNTIME_DIR to a folder with a shorter path.',
+  )
+}
 
 /**
  * Opens the supervisor to other terminals of the same user: list, follow, cancel, over the protocol. Who may connect is decided by
@@ -13,7 +28,7 @@ export async function openControlSocket(supervisor: Supervisor, directory: strin
   const server = createServer((stream) => supervisor.connect(stream))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(join(directory, controlSocketName), resolve)
+    server.listen(controlSocketIn(directory), resolve)
   })
   server.unref()
   const open = new Set<{ destroy(): void }>()

@@ -22,9 +22,9 @@ import type { StreamOptions } from '../supervisor/client.ts'
 import type { Remains } from '../supervisor/engines.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
-import { openControlSocket } from './control-socket.ts'
+import { controlSocketIn, openControlSocket } from './control-socket.ts'
 import { openEngine, type EngineContext } from './open-engine.ts'
-import { createPrivateDirectory } from './runtime-directory.ts'
+import { createPrivateDirectory, runtimeRoot } from './runtime-directory.ts'
 import { defaultWidth } from './width.ts'
 
 export interface LocalOptions {
@@ -91,6 +91,7 @@ const hostId = 'host'
 
 export async function openSupervisor(options: LocalOptions): Promise<LocalSupervisor> {
   const id = `s${randomBytes(6).toString('hex')}`
+  controlSocketIn(join(runtimeRoot(), id))
   const directory = createPrivateDirectory(id)
   // The process engine's own guard does this for it.
   const release = options.engine === 'process' || options.openEngine ? undefined : guardFolder(directory, sweepCommand(options))

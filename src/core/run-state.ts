@@ -172,7 +172,7 @@ export class RunState<O> implements OwnedRun, CallListener {
   async mayRetry(outcome: FailedOutcome, attempt: number): Promise<boolean> {
     const { when, scope } = this.#start
     try {
-      return when ? runInScope(scope, () => when(this.#errorOf(outcome), attempt)) : true
+      return when ? Boolean(await runInScope(scope, (): unknown => when(this.#errorOf(outcome), attempt))) : true
     } catch {
       // It cannot tell, and the run's own failure matters more than the question's.
       return false

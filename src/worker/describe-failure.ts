@@ -55,7 +55,9 @@ function wantsRetry(
   if (!decides || typeof retry !== 'object' || !retry.when) return true
   const cause = original instanceof Error ? original : new Error(summarize(original).message)
   try {
-    return retry.when(new TaskFailedError({ taskId: run, task: name, message: `${run} failed: ${cause.message}`, cause, path }), attempt)
+    return Boolean(
+      retry.when(new TaskFailedError({ taskId: run, task: name, message: `${run} failed: ${cause.message}`, cause, path }), attempt),
+    )
   } catch {
     return false
   }
