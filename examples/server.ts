@@ -12,8 +12,8 @@ async function answer(url = '/'): Promise<string> {
 
 if (isMain(import.meta)) {
   await using jobs = session({ name: 'web' })
-  const server = jobs.run(() => createServer((request, response) => void answer(request.url).then((page) => response.end(page))))
-  server.listen(Number(process.env['PORT'] ?? 0), () => console.log(server.address()))
+  const server = createServer((request, response) => void answer(request.url).then((page) => response.end(page)))
+  jobs.run(() => server.listen(Number(process.env['PORT'] ?? 0), () => console.log(server.address())))
   await new Promise((resolve) => process.once('SIGTERM', resolve))
   server.close()
 }

@@ -1,6 +1,7 @@
 /** What a task's call does: everything that can be refused is refused here, at the caller's line, then a run begins. */
 import { captureFrames } from './caller-line.ts'
 import type { CallRequest } from './caller.ts'
+import { checkSignal } from './check-signal.ts'
 import type { TaskDefinition } from './definition.ts'
 import { NotSerializableError, UsageError } from './errors.ts'
 import { createRunId, isRunId } from './ids.ts'
@@ -76,8 +77,7 @@ function readCallOptions(args: unknown[], name: string): ReadOptions {
   if (typeof written !== 'object')
     throw new UsageError(`${name}() takes options as its second argument; it got ${show(written)}. Write ${name}({ key: value }).`)
   const { signal, id, handlers = {}, ...options } = written as { signal?: unknown; id?: unknown; handlers?: unknown }
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new UsageError(`${name}(): signal: ${show(signal)} is not an AbortSignal.`)
+  checkSignal(signal, `${name}()`)
   if (id !== undefined && !isRunId(id))
     throw new UsageError(
       `${name}(): id: ${show(id)} is not a run's id: lower case letters, digits and "-", beginning with a letter, 63 at most.`,

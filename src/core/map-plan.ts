@@ -38,13 +38,15 @@ function callOf(work: (item: unknown, index: number) => unknown, { options }: Ma
   return (item) => task(item as object)
 }
 
-function faultOf(name: string, work: unknown, items: unknown, { concurrency, options }: MapOptions): Error | undefined {
+function faultOf(name: string, work: unknown, items: unknown, { concurrency, options, signal }: MapOptions): Error | undefined {
   if (typeof work !== 'function')
     return new TypeError(`${name}() takes a task or a function first; it got ${show(work)}. Write ${name}(square, items).`)
   const isIterable = items !== null && items !== undefined && (Symbol.iterator in Object(items) || Symbol.asyncIterator in Object(items))
   if (!isIterable) return new TypeError(`${name}() takes items second, something to loop over; it got ${show(items)}.`)
   if (concurrency !== Infinity && !(Number.isSafeInteger(concurrency) && (concurrency as number) > 0))
     return new UsageError(`${name}() has concurrency ${show(concurrency)}: a whole number above 0 is needed.`)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    return new UsageError(`${name}(): signal: ${show(signal)} is not an AbortSignal.`)
   if (options && !isTask(work))
     return new UsageError(`${name}() has options, but ${work.name || 'what it calls'} is a plain function: options are for tasks.`)
   return undefined

@@ -1,3 +1,4 @@
+import { checkSignal } from './check-signal.ts'
 import { createRunId } from './ids.ts'
 import type { TaskOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
@@ -37,7 +38,10 @@ export interface Session extends AsyncDisposable {
  */
 export function session({ name, engine, image, signal }: SessionOptions = {}): Session {
   const defaults: TaskOptions = { engine, image }
-  checkedFor(session, () => resolveOptions(defaults, 'session()'))
+  checkedFor(session, () => {
+    checkSignal(signal, 'session()')
+    resolveOptions(defaults, 'session()')
+  })
   const scope = (currentScope() ?? rootScope()).open({ defaults })
   return new OpenSession(createRunId(name ?? 'session'), scope, signal)
 }

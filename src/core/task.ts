@@ -1,4 +1,5 @@
 import { beginCall } from './begin-call.ts'
+import { checkSignal } from './check-signal.ts'
 import type { TaskContext } from './context.ts'
 import type { Contract } from './contract.ts'
 import type { TaskDefinition } from './definition.ts'
@@ -98,7 +99,9 @@ export function createTask(definition: TaskDefinition, signal?: AbortSignal): Ta
     '~task': definition,
     with(options: TaskOptions & { signal?: AbortSignal | undefined }): Task<unknown, unknown> {
       const { signal: linked = signal, ...more } = options
-      resolveOptions(more, `${nameOf(definition.place)}.with()`)
+      const place = `${nameOf(definition.place)}.with()`
+      checkSignal(linked, place)
+      resolveOptions(more, place)
       return createTask({ ...definition, options: mergeOptions(definition.options, more) }, linked)
     },
   }) as unknown as Task<unknown, unknown>

@@ -11,7 +11,7 @@ type TypedArray =
   | Float64Array
   | BigInt64Array
   | BigUint64Array
-type Leaf = string | number | boolean | bigint | null | undefined | void | Date | URL | RegExp | Error | ArrayBuffer | TypedArray
+type Leaf = string | number | boolean | bigint | null | undefined | void | Date | URL | RegExp | Error | ArrayBuffer | DataView | TypedArray
 
 /** The paths in `T` that cannot cross a border between workers; `never` when all can. Looks six levels deep. */
 export type Unserializable<T, Path extends string = 'value', Depth extends 0[] = []> = Depth['length'] extends 6

@@ -136,17 +136,36 @@ describe('a session', () => {
     })
   })
 
+  test('owns the calls of a server that listens in it', async () => {
+    await using root = await openRoot()
+    await root.run(async () => {
+      const jobs = session({ name: 'web' })
+      let begun: () => void
+      const hasBegun = new Promise<void>((resolve) => (begun = resolve))
+      const server = createServer((_request, response) => {
+        const run = slow({})
+        void run.settled().then(() => response.end(run.status))
+        void run.ready.then(begun)
+      })
+      await new Promise<void>((resolve) => jobs.run(() => server.listen(0, '127.0.0.1', resolve)))
+      const { port } = server.address() as AddressInfo
+      const answer = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text())
+      await hasBegun
+      await jobs[Symbol.asyncDispose]()
+      expect(await answer).toBe('cancelled')
+      server.close()
+    })
+  })
+
   test('serves thousands of requests without growing', { timeout: 300_000 }, async () => {
     await using root = await openRoot()
     await root.run(async () => {
       await using jobs = session({ name: 'web' })
-      const server = jobs.run(() =>
-        createServer((request, response) => {
-          const n = Number(request.url?.slice(1))
-          void timeout('60s', () => square({ n })).then((value) => response.end(String(value)))
-        }),
-      )
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const server = createServer((request, response) => {
+        const n = Number(request.url?.slice(1))
+        void timeout('60s', () => square({ n })).then((value) => response.end(String(value)))
+      })
+      await new Promise<void>((resolve) => jobs.run(() => server.listen(0, '127.0.0.1', resolve)))
       const { port } = server.address() as AddressInfo
       const ask = async (n: number): Promise<number> => Number(await (await fetch(`http://127.0.0.1:${port}/${n}`)).text())
       const round = async (): Promise<number> => {
