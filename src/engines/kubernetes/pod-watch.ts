@@ -20,6 +20,8 @@ export interface PodWatchOptions {
 
 /** The server ends a watch by itself after so long; less than what proxies allow. */
 const watchSeconds = 240
+/** One that ends sooner, and without an event, is not asked for again at once: something between answers so each time. */
+const servedMs = 1000
 const firstRetryMs = 100
 const longestRetryMs = 2000
 
@@ -35,6 +37,8 @@ export class PodWatch {
   #opened: Promise<void> | undefined
   #going: Promise<void> | undefined
   #version = ''
+  /** How many events watches brought. */
+  #told = 0
 
   constructor(options: PodWatchOptions) {
     this.#options = options
@@ -70,18 +74,22 @@ export class PodWatch {
     const { signal } = this.#stop
     let waitMs = firstRetryMs
     while (!signal.aborted) {
+      const from = performance.now()
+      const told = this.#told
+      let problem: unknown
       try {
         await this.#watch()
-        waitMs = firstRetryMs
       } catch (error) {
-        if (signal.aborted) return
-        const isForgotten = error instanceof ApiError && (error.status === 410 || error.reason === 'Expired')
-        if (isForgotten) await this.#list().catch(() => undefined)
-        else {
-          await pause(Math.max(waitMs, retryAfterMs(error)), undefined, { signal }).catch(() => undefined)
-          waitMs = Math.min(waitMs * 2, longestRetryMs)
-        }
+        problem = error
       }
+      const hasServed = this.#told > told || performance.now() - from >= servedMs
+      if (hasServed) waitMs = firstRetryMs
+      if (isForgotten(problem)) problem = await this.#list().catch((error: unknown) => error)
+      if (signal.aborted) return
+      if (hasServed && problem === undefined) continue
+      const jitteredMs = waitMs * (0.75 + Math.random() / 2)
+      await pause(Math.max(jitteredMs, retryAfterMs(problem)), undefined, { signal }).catch(() => undefined)
+      waitMs = Math.min(waitMs * 2, longestRetryMs)
     }
   }
 
@@ -95,7 +103,9 @@ export class PodWatch {
         const { type, object } = JSON.parse(line) as WatchEvent
         if (type === 'ERROR') throw new ApiError(object.code ?? 0, object)
         this.#version = object.metadata.resourceVersion ?? this.#version
-        if (type !== 'BOOKMARK') this.#tell(type, object)
+        if (type === 'BOOKMARK') continue
+        this.#told++
+        this.#tell(type, object)
       }
     } finally {
       response.destroy()
@@ -111,4 +121,9 @@ export class PodWatch {
       this.#options.onPod(pod)
     }
   }
+}
+
+/** The server no longer knows the version that the watch was to go on from. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 410 || error.reason === 'Expired')
 }

@@ -83,6 +83,34 @@ test('a version that the server has forgotten: a new list tells what was missed'
   expect(asked.filter((one) => one.includes('watch=true')).map((one) => /resourceVersion=(\d+)/.exec(one)?.[1])).toEqual(['5', '90'])
 })
 
+test('watches that end at once, or whose version is forgotten where no list is to be had, are asked for less and less often', async () => {
+  const ends: Answer = (response) => void response.writeHead(200).end()
+  const forgotten: Answer = (response) =>
+    void response.end(event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' }))
+  const refused = json(403, { reason: 'Forbidden', message: 'no' })
+  const listed = json(200, { metadata: { resourceVersion: '5' }, items: [] })
+  const trials: Record<string, readonly Answer[]> = {
+    'ended at once': [ends],
+    'forgotten, and no list': [forgotten, refused],
+    'forgotten again and again': [forgotten, listed],
+  }
+  await Promise.all(
+    Object.entries(trials).map(async ([what, answers]) => {
+      const { client, asked } = await serveApi(listed, ...Array.from({ length: 500 }, () => answers).flat())
+      const { watch } = watchWith(client)
+      await watch.open()
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      const watches = asked.filter((one) => one.includes('watch=true')).length
+      // After 0.1, 0.2, 0.4 and 0.8 s, each a quarter more or less.
+      expect(watches, what).toBeGreaterThanOrEqual(3)
+      expect(watches, what).toBeLessThanOrEqual(6)
+      const from = performance.now()
+      await watch.close()
+      expect(performance.now() - from, what).toBeLessThan(500)
+    }),
+  )
+})
+
 test('answers that go on for long hold up no call', async () => {
   const stays: Answer = (response) => response.writeHead(200).flushHeaders()
   const { client } = await serveApi(...Array.from({ length: 200 }, () => stays), json(200, { fine: true }))
