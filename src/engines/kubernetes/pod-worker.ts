@@ -47,6 +47,8 @@ export class PodWorker {
   #isGone = false
   /** How it ended, by the watch's word. */
   #heard: Exit | undefined
+  /** Of the node that it is on, when that is known. */
+  #node: string | undefined
   #leftAt = -Infinity
   #isRemoving = false
   #awaitingRoom: (() => void)[] = []
@@ -110,6 +112,7 @@ export class PodWorker {
 
   /** The watch speaks of it. */
   hear(pod: Pod): void {
+    this.#node = pod.spec?.nodeName ?? this.#node
     this.onPod(pod)
     if (hasTerminated(pod)) this.#beOver()
     if (this.#isRemoving) return
@@ -133,7 +136,8 @@ export class PodWorker {
   /** The link is gone for good; the watch may know more. */
   async lose(why: string): Promise<void> {
     await pause(watchPatienceMs, undefined, { ref: false })
-    this.#end({ how: 'lost', detail: `the connection to its pod broke: ${why}` })
+    const silent = this.#node === undefined ? '' : `; its node ${this.#node}, or the way to it, does not answer`
+    this.#end({ how: 'lost', detail: `the connection to its pod broke: ${why}${silent}` })
   }
 
   /** From now on its end is our own doing. */

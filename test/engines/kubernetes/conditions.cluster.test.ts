@@ -219,7 +219,10 @@ describe.runIf(namespace)('what ends a pod from outside is told with its cause',
     }
     try {
       const error = await errorAfter(async () => tell('STOP'))
-      expect(error.code).toBe('TASK_LOST')
+      expect(error).toMatchObject({
+        code: 'TASK_LOST',
+        text: expect.stringContaining('its node node1, or the way to it, does not answer'),
+      })
     } finally {
       tell('CONT')
       await until('the node is back', async () => {

@@ -38,6 +38,14 @@ test('a pod that is deleted with its node, of which its cluster said so just bef
   expect(await pod.worker.exited).toEqual({ how: 'lost', detail: 'its node n1 is gone: PodGC: node no longer exists' })
 })
 
+test('a pod that nobody reaches any more is lost with the name of its node', async () => {
+  const pod = running()
+  pod.hear({ metadata: { name: 'p' }, spec: { nodeName: 'n1' }, status: { phase: 'Running' } })
+  await pod.lose('it fell silent')
+  const detail = 'the connection to its pod broke: it fell silent; its node n1, or the way to it, does not answer'
+  expect(await pod.worker.exited).toEqual({ how: 'lost', detail })
+})
+
 test('where its cluster does not say why, the end itself counts', async () => {
   expect(await told({ code: null, signal: 'SIGTERM', wasTerminated: true }).worker.exited).toEqual({ how: 'killed', signal: 'SIGTERM' })
 })
