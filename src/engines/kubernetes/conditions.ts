@@ -45,6 +45,19 @@ export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): Engine
   return isDeleted ? new EngineError(`The pod of ${about.name} was deleted before its worker could be started.`) : undefined
 }
 
+/** What a node failed at and tries again, as it had too much to do; it keeps a pod from starting only when it lasts. */
+export function passingProblem(pod: Pod, { name }: StartOf): EngineError | undefined {
+  const { reason, message = '' } = workerOf(pod)?.state?.waiting ?? {}
+  if (!/^(CreateContainerConfig|CreateContainer|RunContainer)Error$/.test(reason ?? '') || !passing.test(message)) return undefined
+  const node = pod.spec?.nodeName ?? '?'
+  return new EngineError(`The container of ${name} could not be made on node ${node}, again and again: ${message}`, {
+    hint: 'The node may have too much to do: try later, or choose other nodes with "nodeSelector".',
+  })
+}
+
+/** The kubelet has not heard of a secret yet, or its runtime is slow: then a try may run into the one before it. */
+const passing = /timed out waiting for the condition|deadline ?exceeded|failed to reserve container name|\bname\b.* is reserved/i
+
 /** A warning about a pod that is on a node: what no waiting mends. The kubelet tries everything again, also what cannot work. */
 export function warningProblem({ reason, message }: Warning, { name, namespace }: StartOf): EngineError | undefined {
   const [, kind, missing] = /(secret|configmap|persistentvolumeclaim) "([^"]+)" not found/i.exec(message) ?? []
@@ -136,6 +149,7 @@ function waitingProblem(reason: string, message: string, { name, image, namespac
     case 'CreateContainerConfigError':
     case 'CreateContainerError':
     case 'RunContainerError':
+      if (passing.test(message)) return undefined
       return new EngineError(`The container of ${name} could not be made in namespace ${namespace}${words}.`, {
         hint: /non-numeric user|runAsNonRoot/.test(message)
           ? 'Set "user" to a number other than 0, or use an image whose user is one.'

@@ -7,7 +7,7 @@ import { connectionError, isMissing, startError, type StartOf } from './api-erro
 import type { Pod } from './api-types.ts'
 import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
-import { isOvertaken, isRunning, startProblem, unscheduled, warningProblem } from './conditions.ts'
+import { isOvertaken, isRunning, unscheduled, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
 import { createPod } from './create-pod.ts'
 import type { Keepers } from './keepers.ts'
@@ -15,8 +15,8 @@ import { Link, type Direct } from './link.ts'
 import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
 import type { PodWatch } from './pod-watch.ts'
-import { Pulling } from './pull-problem.ts'
 import type { KubernetesSettings } from './settings.ts'
+import { StartJudge } from './start-judge.ts'
 import type { Warnings } from './warnings.ts'
 
 /** What all starts of one engine share. */
@@ -114,7 +114,7 @@ async function createAndConnect(
     told = phase.detail ?? told
   }
   let hasNode = false
-  const pulling = new Pulling(about.image)
+  const judge = new StartJudge({ about, fail: (problem) => failed.abort(problem) })
   pod.onPod = (state) => {
     const now = stateOf(state)
     if (now) tell(now)
@@ -128,8 +128,8 @@ async function createAndConnect(
     }
     if (isRunning(state)) turns.wake(path)
     if (tries < overtakenTries && isOvertaken(state)) isOver = true
-    const problem = isOver ? new EngineError('overtaken') : startProblem(state, about, pulling)
-    if (problem) failed.abort(problem)
+    if (isOver) failed.abort(new EngineError('overtaken'))
+    else judge.hear(state)
   }
   try {
     const keeper = spec.keep ? await environment.keepers.make(spec, name, anchor) : undefined
@@ -164,6 +164,7 @@ async function createAndConnect(
     if (notRemoved) throw notRemoved.reason
     return undefined
   } finally {
+    judge.close()
     started.abort()
   }
 }

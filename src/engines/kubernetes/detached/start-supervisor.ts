@@ -8,7 +8,7 @@ import { EngineError } from '../../../core/errors.ts'
 import { ApiError, type StartOf } from '../api-error.ts'
 import type { Metadata } from '../api-types.ts'
 import { makeArchive, type Archive } from '../archive.ts'
-import { isRunning, startProblem, unscheduled, waitsFor } from '../conditions.ts'
+import { isRunning, unscheduled, waitsFor } from '../conditions.ts'
 import { ConnectTurns } from '../connect-turns.ts'
 import { createJob } from '../create-job.ts'
 import { Link } from '../link.ts'
@@ -17,7 +17,7 @@ import type { Setup } from '../pod-frames.ts'
 import { archiveFile, podCode } from '../pod-folders.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
-import { Pulling } from '../pull-problem.ts'
+import { StartJudge } from '../start-judge.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
 import type { DetachedPlace } from './place.ts'
 import { StartLease } from './start-lease.ts'
@@ -104,6 +104,7 @@ class SupervisorPod implements AsyncDisposable {
   /** Aborts when its start has failed, or as whoever starts it says. */
   readonly signal: AbortSignal
   readonly #watch: PodWatch
+  readonly #judge: StartJudge
   readonly #known: Promise<void>
   #path = ''
   /** For people: what its start waits for. */
@@ -128,7 +129,7 @@ class SupervisorPod implements AsyncDisposable {
       onLost: (why) => void this.pod.lose(why),
     })
     this.pod = new PodWorker({ id: run, name: run, memoryLimit: undefined, keep: false }, () => this.link)
-    const pulling = new Pulling(options.about.image)
+    this.#judge = new StartJudge({ about: options.about, fail: (problem) => this.#failed.abort(problem) })
     let know!: () => void
     this.#known = new Promise((resolve) => (know = resolve))
     this.#watch = new PodWatch({
@@ -141,8 +142,7 @@ class SupervisorPod implements AsyncDisposable {
         const unplaced = unscheduled(state)
         if (unplaced !== undefined) options.report({ phase: 'waiting', detail: unplaced })
         if (isRunning(state)) this.#turns.wake(this.#path)
-        const problem = this.link.session.hasHeard ? undefined : startProblem(state, options.about, pulling)
-        if (problem) this.#failed.abort(problem)
+        if (!this.link.session.hasHeard) this.#judge.hear(state)
         this.pod.hear(state)
         know()
       },
@@ -162,6 +162,7 @@ class SupervisorPod implements AsyncDisposable {
     })
     await this.#unlessAborted(this.#known)
     await this.link.open(this.signal)
+    this.#judge.close()
   }
 
   /** Sends it its program. */
@@ -180,6 +181,7 @@ class SupervisorPod implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#patience)
+    this.#judge.close()
     this.#failed.abort(new Error('It goes on alone.'))
     this.pod.expectRemoval()
     this.link.close()
