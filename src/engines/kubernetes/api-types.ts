@@ -10,10 +10,15 @@ export interface Metadata {
   readonly ownerReferences?: readonly { readonly name: string }[]
 }
 
+export interface Waiting {
+  readonly reason?: string
+  readonly message?: string
+}
+
 export interface ContainerStatus {
   readonly name: string
   readonly state?: {
-    readonly waiting?: { readonly reason?: string; readonly message?: string }
+    readonly waiting?: Waiting
     readonly running?: object
     readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string; readonly signal?: number }
   }
@@ -28,7 +33,7 @@ export interface Condition {
 
 export interface Pod {
   readonly metadata: Metadata
-  readonly spec?: { readonly nodeName?: string }
+  readonly spec?: { readonly nodeName?: string; readonly initContainers?: readonly { readonly name: string; readonly image?: string }[] }
   readonly status?: {
     readonly phase?: string
     readonly reason?: string

@@ -3,20 +3,20 @@ import { constants } from 'node:os'
 import type { Exit } from '../../core/engine.ts'
 import { EngineError } from '../../core/errors.ts'
 import type { StartOf } from './api-error.ts'
-import type { ContainerStatus, Pod } from './api-types.ts'
+import type { ContainerStatus, Pod, Waiting } from './api-types.ts'
 import { disruptionOf } from './disruption.ts'
 import { notFoundCode } from './launch-line.ts'
 import { containerName } from './pod-spec.ts'
-import type { Pulling } from './pull-problem.ts'
+import { imageSetting, imageText, type Pulls } from './pull-problem.ts'
 import type { Warning } from './warnings.ts'
 
-/** What keeps a pod from starting, for good; undefined while it may still come. `pulling` is one pod's, of all its states. */
-export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): EngineError | undefined {
-  const { waiting, terminated } = workerOf(pod)?.state ?? {}
-  if (waiting?.reason !== undefined) {
-    const problem = waitingProblem(waiting.reason, waiting.message ?? '', about, pulling)
+/** What keeps a pod from starting, for good; undefined while it may still come. `pulls` are one pod's, of all its states. */
+export function startProblem(pod: Pod, about: StartOf, pulls: Pulls): EngineError | undefined {
+  for (const { waiting, ...container } of waitingOf(pod, about)) {
+    const problem = waitingProblem(waiting, container, pulls)
     if (problem) return problem
   }
+  const { terminated } = workerOf(pod)?.state ?? {}
   if (terminated) {
     const { reason, message = '', exitCode } = terminated
     if (reason === 'StartError' || reason === 'ContainerCannotRun') {
@@ -38,6 +38,8 @@ export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): Engine
   const isDeleted = pod.metadata.deletionTimestamp !== undefined
   const disruption = isDeleted || pod.status?.phase === 'Failed' ? disruptionOf(pod) : undefined
   if (disruption) return new EngineError(`The pod of ${about.name} ended before its worker could be started: ${disruption.detail}.`)
+  const before = failedBefore(pod)
+  if (before) return new EngineError(`Container "${before.name}" of ${about.name}, which comes before its worker, failed: ${before.how}.`)
   if (pod.status?.phase === 'Failed') {
     const { reason = 'Failed', message = '' } = pod.status
     return new EngineError(`The pod of ${about.name} failed before its worker could be started: ${reason}${message && `: ${message}`}`)
@@ -46,13 +48,16 @@ export function startProblem(pod: Pod, about: StartOf, pulling: Pulling): Engine
 }
 
 /** What a node failed at and tries again, as it had too much to do; it keeps a pod from starting only when it lasts. */
-export function passingProblem(pod: Pod, { name }: StartOf): EngineError | undefined {
-  const { reason, message = '' } = workerOf(pod)?.state?.waiting ?? {}
-  if (!/^(CreateContainerConfig|CreateContainer|RunContainer)Error$/.test(reason ?? '') || !passing.test(message)) return undefined
-  const node = pod.spec?.nodeName ?? '?'
-  return new EngineError(`The container of ${name} could not be made on node ${node}, again and again: ${message}`, {
-    hint: 'The node may have too much to do: try later, or choose other nodes with "nodeSelector".',
-  })
+export function passingProblem(pod: Pod, about: StartOf): EngineError | undefined {
+  for (const { waiting, ...container } of waitingOf(pod, about)) {
+    const { reason = '', message = '' } = waiting
+    if (!isFault(reason) || !passing.test(message)) continue
+    const node = pod.spec?.nodeName ?? '?'
+    return new EngineError(`${containerText(container)} could not be made on node ${node}, again and again: ${message}`, {
+      hint: 'The node may have too much to do: try later, or choose other nodes with "nodeSelector".',
+    })
+  }
+  return undefined
 }
 
 /** The kubelet has not heard of a secret yet, or its runtime is slow: then a try may run into the one before it. */
@@ -93,8 +98,21 @@ export function waitsFor(pod: Pod): string {
   const node = pod.spec?.nodeName
   if (node === undefined) return 'no node has been found for its pod yet'
   if (isRunning(pod)) return `its pod runs on node ${node}, and does not answer`
-  const { reason = 'it has not begun', message } = workerOf(pod)?.state?.waiting ?? {}
-  return `its pod on node ${node} does not run yet: ${reason}${message ? `: ${message}` : ''}`
+  return `its pod on node ${node} does not run yet: ${waitsOnNode(pod) || 'it has not begun'}`
+}
+
+/** What a pod with a node, whose worker does not run, says for people about that; empty where it only takes its time. */
+export function waitsOnNode({ status }: Pod): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = status ?? {}
+  for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
+    const { reason, message } = state?.waiting ?? {}
+    if (reason === undefined || reason === 'ContainerCreating' || reason === 'PodInitializing') continue
+    const words = `${reason}${message ? `: ${message}` : ''}`
+    if (name === containerName) return words
+    return `container "${name}": ${words}`
+  }
+  const first = initContainerStatuses.findLast(({ state }) => state?.running !== undefined)
+  return first ? `container "${first.name}" comes before it` : ''
 }
 
 /** How a worker ended, as far as its pod tells; undefined while it runs. */
@@ -133,33 +151,67 @@ function workerOf({ status }: Pod): ContainerStatus | undefined {
   return status?.containerStatuses?.find(({ name }) => name === containerName)
 }
 
-function waitingProblem(reason: string, message: string, { name, image, namespace }: StartOf, pulling: Pulling): EngineError | undefined {
+/** A container that has not begun, and what is being started, for messages; `container` names one that is not the worker's. */
+type ContainerOf = StartOf & { readonly container?: string | undefined }
+
+/** Which containers wait that the worker cannot do without, itself first. Others that are added to its pod hold up nothing. */
+function waitingOf(pod: Pod, about: StartOf): (ContainerOf & { readonly waiting: Waiting })[] {
+  const own = workerOf(pod)?.state?.waiting
+  const images = new Map(pod.spec?.initContainers?.map(({ name, image }) => [name, image]))
+  const before = (pod.status?.initContainerStatuses ?? []).flatMap(({ name, state }) =>
+    state?.waiting ? [{ ...about, container: name, image: images.get(name) ?? '?', waiting: state.waiting }] : [],
+  )
+  return [...(own ? [{ ...about, waiting: own }] : []), ...before]
+}
+
+function containerText({ name, container }: ContainerOf): string {
+  return container === undefined ? `The container of ${name}` : `Container "${container}" of ${name}`
+}
+
+function isFault(reason: string): boolean {
+  return reason === 'CreateContainerConfigError' || reason === 'CreateContainerError' || reason === 'RunContainerError'
+}
+
+function waitingProblem({ reason = '', message = '' }: Waiting, about: ContainerOf, pulls: Pulls): EngineError | undefined {
   const words = message && `: ${message}`
+  if (isFault(reason) && !passing.test(message)) {
+    return new EngineError(`${containerText(about)} could not be made in namespace ${about.namespace}${words}.`, {
+      hint: /non-numeric user|runAsNonRoot/.test(message)
+        ? 'Set "user" to a number other than 0, or use an image whose user is one.'
+        : /(secret|configmap) "/i.test(message)
+          ? 'Make what it names, or correct the setting.'
+          : undefined,
+    })
+  }
   switch (reason) {
     case 'InvalidImageName':
-      return new EngineError(`"${image}" is no image's name${words}.`, { hint: 'Correct "image", such as node:24-slim.' })
-    case 'ErrImageNeverPull':
-      return new EngineError(`Image "${image}" is not on the node, and "pull" is never.`, {
-        hint: 'Bring it there, or set "pull" to missing.',
+      return new EngineError(`"${about.image}" is no image's name${words}.`, {
+        hint: `Correct ${imageSetting(about)}, such as node:24-slim.`,
       })
+    case 'ErrImageNeverPull': {
+      const policy = about.container === undefined ? '"pull" is never' : 'its "imagePullPolicy" is Never'
+      return new EngineError(`${imageText(about)} is not on the node, and ${policy}.`, {
+        hint: about.container === undefined ? 'Bring it there, or set "pull" to missing.' : 'Bring it there, or let it be pulled.',
+      })
+    }
     case 'ErrImagePull':
     case 'ImagePullBackOff':
     case 'RegistryUnavailable':
-      return pulling.hear(reason, message)
-    case 'CreateContainerConfigError':
-    case 'CreateContainerError':
-    case 'RunContainerError':
-      if (passing.test(message)) return undefined
-      return new EngineError(`The container of ${name} could not be made in namespace ${namespace}${words}.`, {
-        hint: /non-numeric user|runAsNonRoot/.test(message)
-          ? 'Set "user" to a number other than 0, or use an image whose user is one.'
-          : /(secret|configmap) "/i.test(message)
-            ? 'Make what it names, or correct the setting.'
-            : undefined,
-      })
+      return pulls.of(about).hear(reason, message)
     default:
       return undefined
   }
+}
+
+/** A container that had to end well before the worker, and did not. */
+function failedBefore({ status }: Pod): { readonly name: string; readonly how: string } | undefined {
+  if (status?.phase !== 'Failed') return undefined
+  for (const { name, state } of status.initContainerStatuses ?? []) {
+    const { terminated } = state ?? {}
+    if (!terminated || terminated.exitCode === 0) continue
+    return { name, how: `${exitText(terminated)}${terminated.message ? ` (${terminated.message.trim()})` : ''}` }
+  }
+  return undefined
 }
 
 function exitText({ exitCode, reason }: { readonly exitCode: number; readonly reason?: string }): string {

@@ -3,7 +3,7 @@ import type { EngineError } from '../../core/errors.ts'
 import type { StartOf } from './api-error.ts'
 import type { Pod } from './api-types.ts'
 import { passingProblem, startProblem } from './conditions.ts'
-import { Pulling } from './pull-problem.ts'
+import { Pulls } from './pull-problem.ts'
 
 export interface StartJudgeOptions {
   readonly about: StartOf
@@ -16,18 +16,17 @@ const defaultPatienceMs = 150_000
 
 export class StartJudge {
   readonly #options: StartJudgeOptions
-  readonly #pulling: Pulling
+  readonly #pulls = new Pulls()
   #passing: EngineError | undefined
   #patience: NodeJS.Timeout | undefined
 
   constructor(options: StartJudgeOptions) {
     this.#options = options
-    this.#pulling = new Pulling(options.about.image)
   }
 
   hear(pod: Pod): void {
     const { about, patienceMs = defaultPatienceMs, fail } = this.#options
-    const problem = startProblem(pod, about, this.#pulling)
+    const problem = startProblem(pod, about, this.#pulls)
     if (problem) return fail(problem)
     this.#passing = passingProblem(pod, about)
     if (!this.#passing) return this.close()

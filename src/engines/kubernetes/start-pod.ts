@@ -7,7 +7,7 @@ import { connectionError, isMissing, startError, type StartOf } from './api-erro
 import type { Pod } from './api-types.ts'
 import type { Anchor } from './anchor.ts'
 import type { Archive } from './archive.ts'
-import { isOvertaken, isRunning, unscheduled, warningProblem } from './conditions.ts'
+import { hasTerminated, isOvertaken, isRunning, unscheduled, waitsOnNode, warningProblem } from './conditions.ts'
 import type { ConnectTurns } from './connect-turns.ts'
 import { createPod } from './create-pod.ts'
 import type { Keepers } from './keepers.ts'
@@ -173,11 +173,10 @@ async function createAndConnect(
 function stateOf(pod: Pod): StartPhase | undefined {
   const waits = unscheduled(pod)
   if (waits !== undefined) return { phase: 'waiting', detail: waits }
-  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting
-  const node = `on node ${pod.spec?.nodeName ?? '?'}`
-  if (waiting?.reason === 'ContainerCreating') return { phase: 'creating', detail: node }
-  const isPulling = waiting?.reason === 'ErrImagePull' || waiting?.reason === 'ImagePullBackOff'
-  return isPulling ? { phase: 'creating', detail: `${node}: ${waiting.message ?? waiting.reason}` } : undefined
+  const node = pod.spec?.nodeName
+  if (node === undefined || isRunning(pod) || hasTerminated(pod)) return undefined
+  const words = waitsOnNode(pod)
+  return { phase: 'creating', detail: `on node ${node}${words && `: ${words}`}` }
 }
 
 /** Idempotent. With a grace of 0 the cluster forgets it at once, and ends what still runs. */

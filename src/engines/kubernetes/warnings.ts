@@ -1,6 +1,6 @@
 /**
  * What the cluster warns of while a pod is on a node and its container is not: a sandbox that cannot be made, a volume that cannot be
- * mounted. The pod's own state says `ContainerCreating` for as long as that lasts; only its events tell why.
+ * mounted. The pod's own state says `ContainerCreating` or `PodInitializing` for as long as that lasts; only its events tell why.
  *
  * One watch for all that are waited for, open only while there are such.
  */

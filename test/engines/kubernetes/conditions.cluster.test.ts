@@ -153,6 +153,36 @@ describe.runIf(namespace)('what keeps a pod from starting is told with its cause
     expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`there is no secret nowhere in namespace ${namespace}`) })
   })
 
+  describe('by a container that comes before the worker', () => {
+    const before = (image: string): object => ({
+      name: 'setup',
+      image,
+      imagePullPolicy: 'Never',
+      command: ['node', '-e', 'process.exit(3)'],
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    })
+    const settings = (image: string): object => ({ podTemplate: { spec: { initContainers: [before(image)] } } })
+
+    test('whose image is missing', async () => {
+      const { text } = await errorOf({ settings: { ...settings('example.test/setup:1') }, options: { startTimeout: '30s' } })
+      expect(text).toContain('example.test/setup:1')
+      expect(text).toMatch(/of container \\"setup\\" is not on the node/)
+    })
+
+    test('which fails', async () => {
+      const { text } = await errorOf({ settings: { ...settings('node:24-slim') }, options: { startTimeout: '30s' } })
+      expect(text).toMatch(/Container \\"setup\\" of .* failed: Error with exit code 3/)
+    })
+
+    test('and a volume that is not there, which only the events of the pod tell', async () => {
+      const error = await errorOf({
+        settings: { ...settings('node:24-slim'), podVolumes: { '/data': { secret: 'nowhere' } } },
+        options: { startTimeout: '30s' },
+      })
+      expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining('there is no secret nowhere') })
+    })
+  })
+
   test('a sandbox that cannot be made, which only the events of the pod tell', async () => {
     const runtime = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'cowait-none' }, handler: 'nowhere' }
     const error = await withObject('/apis/node.k8s.io/v1/runtimeclasses', runtime, () =>

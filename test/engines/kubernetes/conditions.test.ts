@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { EngineError } from '../../../src/core/errors.ts'
 import { ApiError, startError } from '../../../src/engines/kubernetes/api-error.ts'
 import type { ContainerStatus, Pod } from '../../../src/engines/kubernetes/api-types.ts'
-import { exitOf, isOvertaken, startProblem, unscheduled } from '../../../src/engines/kubernetes/conditions.ts'
-import { Pulling } from '../../../src/engines/kubernetes/pull-problem.ts'
+import { exitOf, isOvertaken, startProblem, unscheduled, waitsOnNode } from '../../../src/engines/kubernetes/conditions.ts'
+import { Pulls } from '../../../src/engines/kubernetes/pull-problem.ts'
 import type { Cluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
 
 const about = { name: 'train', image: 'acme/train:2', namespace: 'team' }
@@ -38,7 +38,7 @@ describe('a pod that cannot start', () => {
     [{ reason: 'InvalidImageName', message: 'bad' }, /no image's name/, /Correct/],
     [{ reason: 'CreateContainerConfigError', message: 'secret "api" not found' }, /could not be made.*secret "api"/, /Make what it names/],
   ])('says why and what to do: %j', (waiting, message, hint) => {
-    const problem = startProblem(pod({ waiting }), about, new Pulling(about.image))
+    const problem = startProblem(pod({ waiting }), about, new Pulls())
     expect(problem?.message).toMatch(message)
     expect(problem?.hint).toMatch(hint)
   })
@@ -52,9 +52,9 @@ describe('a pod that cannot start', () => {
     'net/http: TLS handshake timeout',
   ])('may yet come where its image could not be pulled now: %s', (message) => {
     let now = 0
-    const pulling = new Pulling(about.image, () => now)
+    const pulls = new Pulls(() => now)
     const hear = (reason: string, words: string): EngineError | undefined =>
-      startProblem(pod({ waiting: { reason, message: words } }), about, pulling)
+      startProblem(pod({ waiting: { reason, message: words } }), about, pulls)
     expect(hear('ErrImagePull', message)).toBeUndefined()
     expect(hear('ImagePullBackOff', `Back-off pulling image "acme/train:2": ErrImagePull: ${message}`)).toBeUndefined()
     now = 12_000
@@ -69,7 +69,7 @@ describe('a pod that cannot start', () => {
   test('is not read from the names in what a registry says', () => {
     const image = 'acme/401:404@sha256:404403'
     const problem = (message: string): string | undefined =>
-      startProblem(pod({ waiting: { reason: 'ErrImagePull', message } }), { ...about, image }, new Pulling(image))?.message
+      startProblem(pod({ waiting: { reason: 'ErrImagePull', message } }), { ...about, image }, new Pulls())?.message
     expect(problem(`failed to resolve "${image}" at https://r.test/v2/401/404: dial tcp: connection refused`)).toMatch(
       /could not be pulled \(/,
     )
@@ -78,16 +78,63 @@ describe('a pod that cannot start', () => {
     expect(problem(`${image}: not found`)).toMatch(/was not found/)
   })
 
+  describe('for a container that comes before its worker', () => {
+    const before = (state: NonNullable<ContainerStatus['state']>, phase = 'Pending'): Pod => ({
+      metadata: { name: 'p' },
+      spec: { nodeName: 'n1', initContainers: [{ name: 'setup', image: 'acme/setup:1' }] },
+      status: {
+        phase,
+        initContainerStatuses: [{ name: 'setup', state }],
+        containerStatuses: [
+          { name: 'added', state: { waiting: { reason: 'PodInitializing' } } },
+          { name: 'worker', state: { waiting: { reason: 'PodInitializing' } } },
+        ],
+      },
+    })
+
+    test.each([
+      [{ reason: 'ErrImagePull', message: 'not found' }, /^Image "acme\/setup:1" of container "setup" was not found \(not found\)\.$/],
+      [{ reason: 'ErrImagePull', message: 'connection refused' }, /^Image "acme\/setup:1" of container "setup" could not be pulled/],
+      [
+        { reason: 'ErrImageNeverPull' },
+        /^Image "acme\/setup:1" of container "setup" is not on the node, and its "imagePullPolicy" is Never/,
+      ],
+      [{ reason: 'InvalidImageName', message: 'bad' }, /^"acme\/setup:1" is no image's name/],
+      [
+        { reason: 'CreateContainerConfigError', message: 'secret "api" not found' },
+        /^Container "setup" of train could not be made.*secret "api"/,
+      ],
+    ])('with its name and its image: %j', (waiting, message) => {
+      const state = before({ waiting })
+      expect(startProblem(state, about, new Pulls())?.message).toMatch(message)
+      expect(waitsOnNode(state)).toMatch(/^container "setup": /)
+    })
+
+    test('which failed', () => {
+      const terminated = { exitCode: 3, reason: 'Error', message: 'no such table\n' }
+      expect(startProblem(before({ terminated }, 'Failed'), about, new Pulls())?.message).toBe(
+        'Container "setup" of train, which comes before its worker, failed: Error with exit code 3 (no such table).',
+      )
+    })
+
+    test('not while it runs, nor when it is tried again', () => {
+      for (const state of [before({ running: {} }), before({ terminated: { exitCode: 3 } })]) {
+        expect(startProblem(state, about, new Pulls())).toBeUndefined()
+      }
+      expect(waitsOnNode(before({ running: {} }))).toBe('container "setup" comes before it')
+    })
+  })
+
   test('ended before it began', () => {
     const ended = (exitCode: number, reason: string, message = ''): string | undefined =>
-      startProblem(pod({ terminated: { exitCode, reason, message } }), about, new Pulling(about.image))?.message
+      startProblem(pod({ terminated: { exitCode, reason, message } }), about, new Pulls())?.message
     expect(ended(127, 'Error')).toMatch(/has no program "node"/)
     expect(ended(128, 'StartError', 'exec: "sh": executable file not found in $PATH')).toMatch(/has no shell/)
     expect(ended(1, 'Error')).toMatch(/ended before its worker could be started: Error with exit code 1/)
   })
 
   test('ended with its node, or as its cluster wanted it to', () => {
-    const problem = (state: Pod): string | undefined => startProblem(state, about, new Pulling(about.image))?.message
+    const problem = (state: Pod): string | undefined => startProblem(state, about, new Pulls())?.message
     const gone = disrupted('DeletionByPodGC', 'PodGC: node no longer exists')
     expect(problem(pod({}, { phase: 'Failed', ...gone }))).toMatch(/could be started: its node n1 is gone: PodGC: node no longer exists\.$/)
     const preempted = disrupted('PreemptionByScheduler', 'preempting')
@@ -97,10 +144,10 @@ describe('a pod that cannot start', () => {
   })
 
   test('still may come while it waits for its container or for a node', () => {
-    expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about, new Pulling(about.image))).toBeUndefined()
+    expect(startProblem(pod({ waiting: { reason: 'ContainerCreating' } }), about, new Pulls())).toBeUndefined()
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' }]
     const waiting: Pod = { metadata: { name: 'p' }, status: { phase: 'Pending', conditions } }
-    expect(startProblem(waiting, about, new Pulling(about.image))).toBeUndefined()
+    expect(startProblem(waiting, about, new Pulls())).toBeUndefined()
     expect(unscheduled(waiting)).toBe('0/3 nodes are available')
   })
 

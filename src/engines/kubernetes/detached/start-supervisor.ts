@@ -8,7 +8,7 @@ import { EngineError } from '../../../core/errors.ts'
 import { ApiError, type StartOf } from '../api-error.ts'
 import type { Metadata } from '../api-types.ts'
 import { makeArchive, type Archive } from '../archive.ts'
-import { isRunning, unscheduled, waitsFor } from '../conditions.ts'
+import { isRunning, unscheduled, waitsFor, warningProblem } from '../conditions.ts'
 import { ConnectTurns } from '../connect-turns.ts'
 import { createJob } from '../create-job.ts'
 import { Link } from '../link.ts'
@@ -100,6 +100,9 @@ class SupervisorPod implements AsyncDisposable {
   readonly #options: PodOptions
   readonly #turns = new ConnectTurns()
   readonly #failed = new AbortController()
+  /** It answers: what its node warned of is of no interest any more. */
+  readonly #arrived = new AbortController()
+  #isFollowed = false
   readonly #patience: NodeJS.Timeout
   /** Aborts when its start has failed, or as whoever starts it says. */
   readonly signal: AbortSignal
@@ -143,6 +146,7 @@ class SupervisorPod implements AsyncDisposable {
         if (unplaced !== undefined) options.report({ phase: 'waiting', detail: unplaced })
         if (isRunning(state)) this.#turns.wake(this.#path)
         if (!this.link.session.hasHeard) this.#judge.hear(state)
+        if (state.spec?.nodeName !== undefined) this.#followWarnings(state.metadata.name)
         this.pod.hear(state)
         know()
       },
@@ -162,6 +166,7 @@ class SupervisorPod implements AsyncDisposable {
     })
     await this.#unlessAborted(this.#known)
     await this.link.open(this.signal)
+    this.#arrived.abort()
     this.#judge.close()
   }
 
@@ -186,6 +191,18 @@ class SupervisorPod implements AsyncDisposable {
     this.pod.expectRemoval()
     this.link.close()
     await this.#watch.close()
+  }
+
+  #followWarnings(pod: string): void {
+    if (this.#isFollowed) return
+    this.#isFollowed = true
+    const { client, about } = this.#options
+    const signal = AbortSignal.any([this.signal, this.#arrived.signal])
+    new Warnings(client, { namespace: about.namespace, kind: 'Pod' }).follow(pod, signal, (warning) => {
+      this.#waits = `its pod does not run yet: ${warning.reason}: ${warning.message}`
+      const problem = warningProblem(warning, about)
+      if (problem) this.#failed.abort(problem)
+    })
   }
 
   #late(): EngineError {
