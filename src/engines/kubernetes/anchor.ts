@@ -11,6 +11,7 @@ import { ApiError, isMissing, retryAfterMs } from './api-error.ts'
 import type { Job, Metadata } from './api-types.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
+import type { Refusals } from './refusals.ts'
 import { stopwatch } from './stopwatch.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
@@ -21,23 +22,32 @@ const renewalMs = 3000
 const retryMs = 250
 const longestRetryMs = 2000
 
+export interface AnchorOptions {
+  readonly namespace: string
+  readonly owner: string
+  /** The one that the supervisor itself runs in, if it does. */
+  readonly job?: Pick<Metadata, 'name' | 'uid'> | undefined
+  readonly refusals: Refusals
+}
+
 export class Anchor {
   readonly #client: ApiClient
   readonly #jobs: string
   readonly #owner: string
   readonly #above: Pick<Metadata, 'name' | 'uid'> | undefined
+  readonly #refusals: Refusals
   readonly #stop = new AbortController()
+  /** Since the last renewal, which went well; and why the one after it did not. */
+  #sinceRenewed: () => number = () => 0
+  #problem: unknown
   #job: Promise<Metadata> | undefined
 
-  /** `job` is the one that the supervisor itself runs in, if it does. */
-  constructor(
-    client: ApiClient,
-    { namespace, owner, job }: { namespace: string; owner: string; job?: Pick<Metadata, 'name' | 'uid'> | undefined },
-  ) {
+  constructor(client: ApiClient, { namespace, owner, job, refusals }: AnchorOptions) {
     this.#client = client
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
     this.#owner = owner
     this.#above = job
+    this.#refusals = refusals
   }
 
   /** Makes it at the first call. */
@@ -47,6 +57,11 @@ export class Anchor {
       if (this.#job === job) this.#job = undefined
     })
     return await job
+  }
+
+  /** Why the cluster takes the pods away, where that is for a lease that could not be renewed. */
+  get missed(): unknown {
+    return this.#sinceRenewed() > leaseSeconds * 1000 ? this.#problem : undefined
   }
 
   /** Removes it, and thereby what it still owns. */
@@ -68,16 +83,20 @@ export class Anchor {
     const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations(), ...above }
     const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: leaseSeconds })
     const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
+    this.#sinceRenewed = elapsedMs
+    this.#problem = undefined
     void this.#renew(metadata, elapsedMs)
     return metadata
   }
 
   async #renew({ name, uid }: Metadata, elapsedMs: () => number): Promise<void> {
     const { signal } = this.#stop
-    while (!signal.aborted) {
-      await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
+    // The first at once: a right that is missing for it is told before there is anything to lose.
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      if (!isFirst) await pause(renewMs, undefined, { signal, ref: false }).catch(() => undefined)
       for (let waitMs = retryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
         if (signal.aborted) return
+        const sinceAsked = stopwatch()
         try {
           const activeDeadlineSeconds = Math.ceil(elapsedMs() / 1000) + leaseSeconds
           await this.#client.call('PATCH', `${this.#jobs}/${name}`, {
@@ -88,6 +107,9 @@ export class Anchor {
             isUrgent: true,
             signal,
           })
+          this.#sinceRenewed = sinceAsked
+          this.#problem = undefined
+          this.#refusals.hear('lease', undefined)
           break
         } catch (error) {
           if (signal.aborted) return
@@ -96,6 +118,8 @@ export class Anchor {
             this.#job = undefined
             return
           }
+          this.#problem = error
+          this.#refusals.hear('lease', error)
           // A login that failed or a proxy's answer says nothing of the Job. The lease does not wait for long.
           const nextMs = Math.max(waitMs, Math.min(retryAfterMs(error), longestRetryMs))
           await pause(nextMs, undefined, { signal, ref: false }).catch(() => undefined)

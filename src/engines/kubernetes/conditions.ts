@@ -115,20 +115,26 @@ export function waitsOnNode({ status }: Pod): string {
   return first ? `container "${first.name}" comes before it` : ''
 }
 
-/** How a worker ended, as far as its pod tells; undefined while it runs. */
-export function exitOf(pod: Pod, memoryLimit: string | undefined): Exit | undefined {
+/** How a worker ended, as far as its pod tells; undefined while it runs. `whyMissed`: why the lease of its pod was not renewed in time. */
+export function exitOf(pod: Pod, memoryLimit: string | undefined, whyMissed?: string): Exit | undefined {
   const { terminated } = workerOf(pod)?.state ?? {}
   const disruption = disruptionOf(pod)
   if (disruption) return disruption
-  if (pod.metadata.deletionTimestamp !== undefined) {
-    return { how: 'removed', detail: 'its pod was deleted by somebody else ("kubectl delete", a drained node, a missed lease)' }
-  }
+  if (pod.metadata.deletionTimestamp !== undefined) return deletion(whyMissed)
   if (terminated?.reason === 'OOMKilled')
     return { how: 'out-of-memory', signal: 'SIGKILL', ...(memoryLimit && { detail: `limit ${memoryLimit}` }) }
   if (pod.status?.reason === 'DeadlineExceeded') return { how: 'removed', detail: 'its pod ran longer than activeDeadlineSeconds allows' }
   if (terminated) return exitOfCode(terminated.exitCode)
   if (pod.status?.phase === 'Failed') return { how: 'lost', detail: [pod.status.reason, pod.status.message].filter(Boolean).join(': ') }
   return undefined
+}
+
+/** How a worker ended whose pod is being deleted, or is no more. */
+export function deletion(whyMissed: string | undefined): Exit {
+  if (whyMissed === undefined) {
+    return { how: 'removed', detail: 'its pod was deleted by somebody else ("kubectl delete", a drained node, a missed lease)' }
+  }
+  return { how: 'removed', detail: `its cluster deleted its pod, as the lease of its supervisor could not be renewed: ${whyMissed}` }
 }
 
 /** A shell says an end by signal as 128 and its number. */

@@ -48,6 +48,7 @@ import { podCode } from './pod-folders.ts'
 import { PodWatch } from './pod-watch.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { parseSettings, type KubernetesSettings } from './settings.ts'
+import { Refusals } from './refusals.ts'
 import { removePod, startPod, type StartEnvironment } from './start-pod.ts'
 import { sweep } from './sweep.ts'
 import { Warnings } from './warnings.ts'
@@ -164,12 +165,14 @@ class Kubernetes implements Engine {
     this.#runtimeDirectory = runtimeDirectory
     this.#namespace = namespace
     this.#pods = `/api/v1/namespaces/${namespace}/pods`
-    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job })
+    const refusals = new Refusals()
+    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job, refusals })
     this.#keepers = new Keepers(client, namespace)
     this.#watch = new PodWatch({
       client,
       path: this.#pods,
       labelSelector: `${label.owner}=${owner}`,
+      refusals,
       onPod: (pod) => this.#named.get(pod.metadata.name)?.hear(pod),
       onDeleted: (pod) => this.#named.get(pod.metadata.name)?.markDeleted(),
     })
@@ -182,12 +185,17 @@ class Kubernetes implements Engine {
       keepers: this.#keepers,
       watch: this.#watch,
       warnings: new Warnings(client, { namespace, kind: 'Pod' }),
+      refusals,
       turns: new ConnectTurns(),
       direct:
         channelOf(settings, client.cluster) === 'direct' ? { port: directPort, answerMs: directMs, connect: connectDirect } : undefined,
       annotations: ownerAnnotations(),
       program: () => (this.#program ??= readFile(join(runtimeDirectory, 'pod.js'))),
       orphanGraceMs,
+      whyMissed: () => {
+        const { missed } = this.#anchor
+        return missed === undefined ? undefined : connectionError(missed, client.cluster).message
+      },
       remember: (pod, link) => {
         this.#named.set(pod.facts.name, pod)
         this.#workers.set(pod.facts.id, { pod, link })

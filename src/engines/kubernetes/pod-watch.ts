@@ -8,12 +8,14 @@ import type { IncomingMessage } from 'node:http'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, retryAfterMs } from './api-error.ts'
 import type { ApiStatus, Listed, Pod } from './api-types.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface PodWatchOptions {
   readonly client: ApiClient
   /** The pods' path in the API. */
   readonly path: string
   readonly labelSelector: string
+  readonly refusals: Refusals
   onPod(pod: Pod): void
   onDeleted(pod: Pod): void
 }
@@ -86,6 +88,7 @@ export class PodWatch {
       if (hasServed) waitMs = firstRetryMs
       if (isForgotten(problem)) problem = await this.#list().catch((error: unknown) => error)
       if (signal.aborted) return
+      if (problem !== undefined) this.#options.refusals.hear('watch', problem)
       if (hasServed && problem === undefined) continue
       const jitteredMs = waitMs * (0.75 + Math.random() / 2)
       await pause(Math.max(jitteredMs, retryAfterMs(problem)), undefined, { signal }).catch(() => undefined)
@@ -94,9 +97,10 @@ export class PodWatch {
   }
 
   async #watch(): Promise<void> {
-    const { client, path, labelSelector } = this.#options
+    const { client, path, labelSelector, refusals } = this.#options
     const query = { watch: true, allowWatchBookmarks: true, resourceVersion: this.#version, timeoutSeconds: watchSeconds, labelSelector }
     const response: IncomingMessage = await client.stream(path, { query, signal: this.#stop.signal })
+    refusals.hear('watch', undefined)
     try {
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
         if (line === '') continue

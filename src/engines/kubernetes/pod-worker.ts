@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Exit, Worker, WorkerId } from '../../core/engine.ts'
 import { OutputQueue } from '../output-queue.ts'
 import type { Pod } from './api-types.ts'
-import { exitOf, hasTerminated } from './conditions.ts'
+import { deletion, exitOf, hasTerminated } from './conditions.ts'
 import type { Link } from './link.ts'
 import { down, up, type EndRequest, type PodExit, type Setup } from './pod-frames.ts'
 import { readExit } from './pod-words.ts'
@@ -25,6 +25,8 @@ export interface PodFacts {
   readonly memoryLimit: string | undefined
   /** It was started so that it can be kept. */
   readonly keep: boolean
+  /** Why the cluster takes it away, where that is for a lease that could not be renewed. */
+  readonly whyMissed?: () => string | undefined
 }
 
 export class PodWorker {
@@ -116,7 +118,7 @@ export class PodWorker {
     this.onPod(pod)
     if (hasTerminated(pod)) this.#beOver()
     if (this.#isRemoving) return
-    const exit = exitOf(pod, this.facts.memoryLimit)
+    const exit = exitOf(pod, this.facts.memoryLimit, this.facts.whyMissed?.())
     this.#heard = exit
     if (exit?.how === 'removed') this.#end(exit)
     else if (exit) void this.#endSoon(exit, watchPatienceMs)
@@ -124,11 +126,7 @@ export class PodWorker {
 
   markDeleted(): void {
     if (!this.#hasExited)
-      this.#end(
-        this.#isRemoving
-          ? { how: 'killed', signal: 'SIGKILL' }
-          : (this.#heard ?? { how: 'removed', detail: 'its pod was deleted by somebody else' }),
-      )
+      this.#end(this.#isRemoving ? { how: 'killed', signal: 'SIGKILL' } : (this.#heard ?? deletion(this.facts.whyMissed?.())))
     this.#isGone = true
     this.#leave()
   }

@@ -16,6 +16,7 @@ import { imageOf, podName, podSpec } from './pod-spec.ts'
 import { PodWorker } from './pod-worker.ts'
 import type { PodWatch } from './pod-watch.ts'
 import type { KubernetesSettings } from './settings.ts'
+import type { Refusals } from './refusals.ts'
 import { StartJudge } from './start-judge.ts'
 import type { Warnings } from './warnings.ts'
 
@@ -30,6 +31,7 @@ export interface StartEnvironment {
   readonly keepers: Keepers
   readonly watch: PodWatch
   readonly warnings: Warnings
+  readonly refusals: Refusals
   readonly turns: ConnectTurns
   /** Where channels go to the pods' own addresses. */
   readonly direct: Direct | undefined
@@ -37,6 +39,8 @@ export interface StartEnvironment {
   /** The text of the pod's program. */
   readonly program: () => Promise<Buffer>
   readonly orphanGraceMs: number
+  /** Why the cluster takes pods away, where that is for a lease that could not be renewed. */
+  whyMissed(): string | undefined
   remember(pod: PodWorker, link: Link): void
   forget(pod: PodWorker): void
   /** When a pod ended or was removed last, of `performance.now()`. */
@@ -102,11 +106,15 @@ async function createAndConnect(
     onRoom: () => pod.hasRoom(),
     onLost: (why) => void pod.lose(why),
   })
-  const pod: PodWorker = new PodWorker({ id: spec.id, name, memoryLimit, keep: spec.keep === true }, () => link)
+  const pod: PodWorker = new PodWorker(
+    { id: spec.id, name, memoryLimit, keep: spec.keep === true, whyMissed: environment.whyMissed },
+    () => link,
+  )
   environment.remember(pod, link)
   report({ phase: 'creating' })
   const failed = new AbortController()
   const started = new AbortController()
+  environment.refusals.follow(started.signal, (error) => failed.abort(error))
   let isOver = false
   let told: string | undefined
   const tell = (phase: StartPhase): void => {

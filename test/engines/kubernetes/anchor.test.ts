@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Anchor } from '../../../src/engines/kubernetes/anchor.ts'
+import { Refusals } from '../../../src/engines/kubernetes/refusals.ts'
 import { broken, json, serveApi, type Answer } from './serve-api.ts'
 
 const job = (name: string): Answer => json(201, { metadata: { name, uid: `uid-of-${name}` } })
@@ -8,7 +9,7 @@ const soon = { timeout: 20_000 }
 
 async function anchored(...answers: Answer[]) {
   const { client, asked } = await serveApi(job('one'), ...answers)
-  const anchor = new Anchor(client, { namespace: 'n', owner: 'o' })
+  const anchor = new Anchor(client, { namespace: 'n', owner: 'o', refusals: new Refusals() })
   await anchor.ensure()
   return { anchor, renewals: (): number => asked.filter((one) => one.startsWith('PATCH')).length }
 }

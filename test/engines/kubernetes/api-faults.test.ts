@@ -7,6 +7,7 @@ import { ApiError } from '../../../src/engines/kubernetes/api-error.ts'
 import { createPod } from '../../../src/engines/kubernetes/create-pod.ts'
 import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
 import { Warnings } from '../../../src/engines/kubernetes/warnings.ts'
+import { Refusals } from '../../../src/engines/kubernetes/refusals.ts'
 import { broken, json, serveApi, type Answer } from './serve-api.ts'
 
 test('a busy server is asked again when it says so, one that comes back as well', async () => {
@@ -47,6 +48,7 @@ function watchWith(client: ApiClient): { told: string[]; watch: PodWatch } {
     client,
     path: '/pods',
     labelSelector: 'l',
+    refusals: new Refusals(),
     onPod: ({ metadata }) => told.push(`+${metadata.name}`),
     onDeleted: ({ metadata }) => told.push(`-${metadata.name}`),
   })

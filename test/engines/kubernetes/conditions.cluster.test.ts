@@ -218,6 +218,19 @@ describe.runIf(namespace)('what keeps a pod from starting is told with its cause
     expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`may not`) })
     expect(error.text).toContain(resource)
   })
+
+  test.each([
+    ['patch', 'jobs', 'batch', 'jobs.batch'],
+    ['watch', 'pods', '', 'pods'],
+  ])('the right to %s %s is missing, which no start asks for itself', async (verb, resource, group, kind) => {
+    // Without it this one would be waited for until its time is over: only the watch tells that its image is not there.
+    const options = { image: 'example.test/none:1', startTimeout: '30s' } as const
+    const right = { namespace, resource, verb, group, isAlone: true }
+    const error = await withoutRight(right, () => errorOf({ options, settings: { pull: 'never' } }))
+    expect(error).toMatchObject({ code: 'ENGINE', text: expect.stringContaining(`may not ${verb} ${kind} in namespace ${namespace}`) })
+    const quick = await withoutRight(right, () => errorOf({ task: 'ending:busy', options: { timeout: '20s' } }))
+    expect(quick.text).toContain(`may not ${verb} ${kind}`)
+  })
 })
 
 describe.runIf(namespace)('what ends a pod from outside is told with its cause', () => {
@@ -233,6 +246,15 @@ describe.runIf(namespace)('what ends a pod from outside is told with its cause',
       await eviction.catch((reason: unknown) => expect(reason).toMatchObject({ status: 404 }))
     })
     expect(error).toMatchObject({ code: 'TASK_LOST', text: expect.stringContaining('evicted') })
+  })
+
+  test('the right to renew the lease is taken away', async () => {
+    await using host = await open()
+    const settled = host.settle('ending:busy')
+    await host.event('log', ({ text }) => text === 'busy')
+    const settlement = await withoutRight({ namespace, resource: 'jobs', verb: 'patch', group: 'batch', isAlone: true }, () => settled)
+    const cause = /the lease of its supervisor could not be renewed: .* may not patch jobs\.batch/
+    expect(settlement).toMatchObject({ status: 'failed', error: { code: 'TASK_LOST', message: expect.stringMatching(cause) } })
   })
 
   test('out of memory', async () => {

@@ -47,13 +47,22 @@ export async function until(what: string, isSo: () => Promise<boolean>, boundMs 
   return Date.now() - from
 }
 
-/** Takes all rights on a kind of objects (`pods/exec`) from the account that tests run as, for as long as `act` takes. */
+interface Right {
+  readonly namespace: string
+  readonly resource: string
+  readonly verb: string
+  readonly group?: string
+  /** The others stay. */
+  readonly isAlone?: boolean
+}
+
+/** Takes all rights on a kind of objects (`pods/exec`), or one of them alone, from the account of the tests for as long as `act` takes. */
 export async function withoutRight<T>(
-  { namespace, resource, verb, group = '' }: { namespace: string; resource: string; verb: string; group?: string },
+  { namespace, resource, verb, group = '', isAlone = false }: Right,
   act: () => Promise<T>,
 ): Promise<T> {
   const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/cowait`
-  const role = (await api('GET', path)) as { rules: { resources: string[] }[] }
+  const role = (await api('GET', path)) as { rules: { resources: string[]; verbs: string[] }[] }
   const [name, subresource] = resource.split('/')
   const may = async (): Promise<boolean> => {
     const { status } = (await api('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
@@ -67,7 +76,11 @@ export async function withoutRight<T>(
     })) as { status: { allowed: boolean } }
     return status.allowed
   }
-  await api('PATCH', path, { rules: role.rules.filter(({ resources }) => !resources.includes(resource)) })
+  const others = role.rules.filter(({ resources }) => !resources.includes(resource))
+  const less = role.rules
+    .filter(({ resources }) => isAlone && resources.includes(resource))
+    .map((rule) => ({ ...rule, verbs: rule.verbs.filter((one) => one !== verb) }))
+  await api('PATCH', path, { rules: [...others, ...less] })
   try {
     await until('the right is gone', async () => !(await may()))
     return await act()

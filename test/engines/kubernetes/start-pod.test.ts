@@ -4,6 +4,7 @@ import { ConnectTurns } from '../../../src/engines/kubernetes/connect-turns.ts'
 import { Keepers } from '../../../src/engines/kubernetes/keepers.ts'
 import { PodWatch } from '../../../src/engines/kubernetes/pod-watch.ts'
 import type { PodWorker } from '../../../src/engines/kubernetes/pod-worker.ts'
+import { Refusals } from '../../../src/engines/kubernetes/refusals.ts'
 import { startPod, type StartEnvironment } from '../../../src/engines/kubernetes/start-pod.ts'
 import { Warnings } from '../../../src/engines/kubernetes/warnings.ts'
 import { json, serveApi, type Answer } from './serve-api.ts'
@@ -24,9 +25,10 @@ const spec = {
 /** Where pods start, on an API server that gives these answers. */
 async function environmentWith(...answers: Answer[]) {
   const { client, asked } = await serveApi(...answers)
-  const anchor = new Anchor(client, { namespace: 'n', owner: 's1' })
+  const refusals = new Refusals()
+  const anchor = new Anchor(client, { namespace: 'n', owner: 's1', refusals })
   const pods = '/api/v1/namespaces/n/pods'
-  const watch = new PodWatch({ client, path: pods, labelSelector: 'l', onPod: () => {}, onDeleted: () => {} })
+  const watch = new PodWatch({ client, path: pods, labelSelector: 'l', refusals, onPod: () => {}, onDeleted: () => {} })
   const forgotten: PodWorker[] = []
   const environment: StartEnvironment = {
     client,
@@ -37,6 +39,8 @@ async function environmentWith(...answers: Answer[]) {
     keepers: new Keepers(client, 'n'),
     watch,
     warnings: new Warnings(client, { namespace: 'n', kind: 'Pod' }),
+    refusals,
+    whyMissed: () => undefined,
     turns: new ConnectTurns(),
     direct: undefined,
     annotations: {},

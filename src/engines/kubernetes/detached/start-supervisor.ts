@@ -17,6 +17,7 @@ import type { Setup } from '../pod-frames.ts'
 import { archiveFile, podCode } from '../pod-folders.ts'
 import { PodWatch } from '../pod-watch.ts'
 import { PodWorker } from '../pod-worker.ts'
+import { Refusals } from '../refusals.ts'
 import { StartJudge } from '../start-judge.ts'
 import type { DetachedOptions } from './detached-supervisors.ts'
 import type { DetachedPlace } from './place.ts'
@@ -133,12 +134,15 @@ class SupervisorPod implements AsyncDisposable {
     })
     this.pod = new PodWorker({ id: run, name: run, memoryLimit: undefined, keep: false }, () => this.link)
     this.#judge = new StartJudge({ about: options.about, fail: (problem) => this.#failed.abort(problem) })
+    const refusals = new Refusals()
+    refusals.follow(this.signal, (error) => this.#failed.abort(error))
     let know!: () => void
     this.#known = new Promise((resolve) => (know = resolve))
     this.#watch = new PodWatch({
       client,
       path: pods,
       labelSelector: `${detachedLabel}=${run}`,
+      refusals,
       onPod: (state) => {
         this.#path ||= `${pods}/${state.metadata.name}`
         this.#waits = waitsFor(state)
