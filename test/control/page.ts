@@ -91,6 +91,11 @@ engine is cut. Between a pod and its supervisor a connection that is cut comes b
   full disk, is told as such, and used again when it answers ([broken-engine.test.ts](../test/engines/docker/broken-engine.test.ts)).
 - The API server of a cluster, restarted: its pods go on, and so do their runs
   ([api-restart.cluster.test.ts](../test/engines/kubernetes/api-restart.cluster.test.ts)).
+- The API server of a cluster, away for longer. For a supervisor outside of the cluster all channels go through it: 5 s after they broke, the pods
+  take their supervisor for gone and end, and the runs are lost; the same goes for a network that is cut. For one inside (\`--detach\`, or a
+  program in a pod) runs that have begun go on for up to a minute, and end as they should; what is to start waits for about 10 s, then
+  fails. After that minute the cluster, as soon as it is back, takes the lease for missed and removes the tree
+  ([detached.cluster.test.ts](../test/engines/kubernetes/detached.cluster.test.ts)).
 
 ## How it holds
 

@@ -15,7 +15,12 @@ import type { Refusals } from './refusals.ts'
 import { stopwatch } from './stopwatch.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
-const leaseSeconds = 8
+export const shortLeaseSeconds = 8
+/**
+ * Where pods do not need the API server, they go on without it for so long. When their supervisor is gone they end by themselves, and the
+ * lease only clears away what has ended, or had not begun.
+ */
+export const longLeaseSeconds = 60
 const renewMs = 2000
 /** For the API server to answer one renewal; then another is tried. */
 const renewalMs = 3000
@@ -28,6 +33,7 @@ export interface AnchorOptions {
   /** The one that the supervisor itself runs in, if it does. */
   readonly job?: Pick<Metadata, 'name' | 'uid'> | undefined
   readonly refusals: Refusals
+  readonly leaseSeconds?: number
 }
 
 export class Anchor {
@@ -36,18 +42,20 @@ export class Anchor {
   readonly #owner: string
   readonly #above: Pick<Metadata, 'name' | 'uid'> | undefined
   readonly #refusals: Refusals
+  readonly #leaseSeconds: number
   readonly #stop = new AbortController()
   /** Since the last renewal, which went well; and why the one after it did not. */
   #sinceRenewed: () => number = () => 0
   #problem: unknown
   #job: Promise<Metadata> | undefined
 
-  constructor(client: ApiClient, { namespace, owner, job, refusals }: AnchorOptions) {
+  constructor(client: ApiClient, { namespace, owner, job, refusals, leaseSeconds = shortLeaseSeconds }: AnchorOptions) {
     this.#client = client
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
     this.#owner = owner
     this.#above = job
     this.#refusals = refusals
+    this.#leaseSeconds = leaseSeconds
   }
 
   /** Makes it at the first call. */
@@ -61,7 +69,7 @@ export class Anchor {
 
   /** Why the cluster takes the pods away, where that is for a lease that could not be renewed. */
   get missed(): unknown {
-    return this.#sinceRenewed() > leaseSeconds * 1000 ? this.#problem : undefined
+    return this.#sinceRenewed() > this.#leaseSeconds * 1000 ? this.#problem : undefined
   }
 
   /** Removes it, and thereby what it still owns. */
@@ -81,7 +89,7 @@ export class Anchor {
     const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
     const above = this.#above && { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', ...this.#above }] }
     const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations(), ...above }
-    const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: leaseSeconds })
+    const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: this.#leaseSeconds })
     const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
     this.#sinceRenewed = elapsedMs
     this.#problem = undefined
@@ -98,7 +106,7 @@ export class Anchor {
         if (signal.aborted) return
         const sinceAsked = stopwatch()
         try {
-          const activeDeadlineSeconds = Math.ceil(elapsedMs() / 1000) + leaseSeconds
+          const activeDeadlineSeconds = Math.ceil(elapsedMs() / 1000) + this.#leaseSeconds
           await this.#client.call('PATCH', `${this.#jobs}/${name}`, {
             body: { metadata: { uid }, spec: { activeDeadlineSeconds } },
             contentType: 'application/merge-patch+json',

@@ -27,7 +27,7 @@ import type { DetachedSupervisors } from '../../core/detached.ts'
 import type { Tree, TreeRef } from '../../core/tree.ts'
 import { EngineError } from '../../core/errors.ts'
 import { withTimeLimit } from '../time-limit.ts'
-import { Anchor } from './anchor.ts'
+import { Anchor, longLeaseSeconds, shortLeaseSeconds } from './anchor.ts'
 import { ApiClient } from './api-client.ts'
 import { ApiError, connectionError } from './api-error.ts'
 import type { Listed, Pod } from './api-types.ts'
@@ -166,7 +166,10 @@ class Kubernetes implements Engine {
     this.#namespace = namespace
     this.#pods = `/api/v1/namespaces/${namespace}/pods`
     const refusals = new Refusals()
-    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job, refusals })
+    const isDirect = channelOf(settings, client.cluster) === 'direct'
+    // Only inside may a supervisor go on without the API server for long.
+    const leaseSeconds = isDirect && client.cluster.from === 'inside' ? longLeaseSeconds : shortLeaseSeconds
+    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job, refusals, leaseSeconds })
     this.#keepers = new Keepers(client, namespace)
     this.#watch = new PodWatch({
       client,
@@ -187,8 +190,7 @@ class Kubernetes implements Engine {
       warnings: new Warnings(client, { namespace, kind: 'Pod' }),
       refusals,
       turns: new ConnectTurns(),
-      direct:
-        channelOf(settings, client.cluster) === 'direct' ? { port: directPort, answerMs: directMs, connect: connectDirect } : undefined,
+      direct: isDirect ? { port: directPort, answerMs: directMs, connect: connectDirect } : undefined,
       annotations: ownerAnnotations(),
       program: () => (this.#program ??= readFile(join(runtimeDirectory, 'pod.js'))),
       orphanGraceMs,

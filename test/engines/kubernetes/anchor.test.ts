@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Anchor } from '../../../src/engines/kubernetes/anchor.ts'
+import { Anchor, longLeaseSeconds } from '../../../src/engines/kubernetes/anchor.ts'
 import { Refusals } from '../../../src/engines/kubernetes/refusals.ts'
 import { broken, json, serveApi, type Answer } from './serve-api.ts'
 
@@ -48,4 +48,26 @@ test('a Job that is gone, or another by now, is renewed no more, and the next st
       await anchor.close()
     }),
   )
+})
+
+test('the deadline is the lease from the time on at which it is asked for', async () => {
+  const deadlines: number[] = []
+  const read =
+    (answer: Answer): Answer =>
+    (response, request) => {
+      let text = ''
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      request.on('end', () => {
+        deadlines.push((JSON.parse(text) as { spec: { activeDeadlineSeconds: number } }).spec.activeDeadlineSeconds)
+        answer(response, request)
+      })
+    }
+  const { client } = await serveApi(read(job('one')), read(renewed), read(renewed), read(renewed), renewed, renewed)
+  const anchor = new Anchor(client, { namespace: 'n', owner: 'o', refusals: new Refusals(), leaseSeconds: longLeaseSeconds })
+  await anchor.ensure()
+  await expect.poll(() => deadlines.length, soon).toBe(4)
+  // At once, then every two seconds.
+  expect(deadlines.slice(0, 2)).toEqual([60, 61])
+  expect(deadlines[3]).toBeGreaterThanOrEqual(64)
+  await anchor.close()
 })

@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +12,7 @@ import { ownedBy } from './cluster.ts'
 import { api, kubectl, until } from './namespace.ts'
 
 const isThere = await hasKubernetes()
+const ownCluster = process.env['TEST_CLUSTER']
 const namespace = isThere ? (await findCluster(undefined, process.env)).namespace : ''
 const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
 const pods = `/api/v1/namespaces/${namespace}/pods`
@@ -207,7 +209,36 @@ describe.runIf(isThere)('cowait run --detach', () => {
     await kubectl('--namespace', namespace, 'exec', items[0]?.metadata.name ?? '', '--', 'sh', '-c', killSupervisor)
     expect(await attached.ended).toMatchObject({ code: 3 })
     expect(attached.stderr).toContain(`the supervisor of ${run} is gone`)
-    await until('its workers are gone', async () => (await ownedBy()).length === 0, 60_000)
+    type Listed = { items: { metadata: { name: string }; spec: { activeDeadlineSeconds: number }; status: { phase: string } }[] }
+    const owned = async (kind: string): Promise<Listed['items']> =>
+      ((await api('GET', `${kind}?labelSelector=cowait.owner`)) as Listed).items
+    const ended = async (): Promise<boolean> =>
+      (await owned(pods)).every(({ status: { phase } }) => phase === 'Failed' || phase === 'Succeeded')
+    await until('its workers have ended by themselves', ended, 20_000)
+    const [anchor] = await owned(jobs)
+    // It outlasts an API server that is away for a while; what it clears away has ended.
+    expect(anchor?.spec.activeDeadlineSeconds).toBeGreaterThanOrEqual(60)
+    // The cluster's own doing, sooner than it would come.
+    await api('PATCH', `${jobs}/${anchor?.metadata.name}`, { spec: { activeDeadlineSeconds: 1 } })
+    await until('nothing of them is left', async () => (await ownedBy()).length === 0, 60_000)
+    await only(run)
+  })
+
+  test.runIf(ownCluster)('its tree goes on while the API server does not answer for a while', async () => {
+    const folder = ownCluster ?? ''
+    const pid = readFileSync(join(folder, 'pid'), 'utf8').trim()
+    const init = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+    const tell = (signal: string): void => {
+      execFileSync('nsenter', ['--target', init, '--pid', '--mount', 'sh', '-c', `kill -${signal} $(cat ${folder}/pids/apiserver)`])
+    }
+    const run = await detach('jobs:both', '-i', 'until=30s')
+    await until('it has called both', async () => (await listed()).filter(({ parent }) => parent === run).length === 2)
+    tell('STOP')
+    await new Promise((resolve) => setTimeout(resolve, 20_000))
+    tell('CONT')
+    const ended = await there('attach', run)
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    expect(JSON.parse(ended.stdout)).toEqual([4, 9])
     await only(run)
   })
 
