@@ -37,7 +37,7 @@ export function podName({ name, id, owner }: WorkerSpec): string {
 /** A `v1` Pod. What a person's template says goes before ours, but for what makes the pod known, owned and ours to speak to. */
 export function podSpec(options: PodOptions): object {
   const { spec, settings, anchor, keeper, annotations, hash } = options
-  const { metadata = {}, spec: given = {} } = (settings.podTemplate ?? {}) as { metadata?: Record<string, object>; spec?: object }
+  const { metadata = {}, spec: given = {} } = templateOf(settings)
   const { containers, volumes, ...merged } = mergePatch(defaults(options), given) as Merged
   const worker = containers.find(({ name }) => name === containerName)
   const own = worker && ownVolume(worker)
@@ -46,8 +46,8 @@ export function podSpec(options: PodOptions): object {
     kind: 'Pod',
     metadata: {
       name: podName(spec),
-      labels: { ...metadata['labels'], ...settings.podLabels, ...labelsOf(spec) },
-      annotations: { ...metadata['annotations'], ...settings.podAnnotations, ...annotations, ...tagAnnotation(spec) },
+      labels: { ...settingsLabels(settings), ...labelsOf(spec) },
+      annotations: { ...metadata.annotations, ...settings.podAnnotations, ...annotations, ...tagAnnotation(spec) },
       ownerReferences: [anchor, ...(keeper ? [keeper] : [])].map(({ name, uid }) => ({ apiVersion: 'batch/v1', kind: 'Job', name, uid })),
     },
     spec: {
@@ -57,6 +57,20 @@ export function podSpec(options: PodOptions): object {
       volumes: [...volumes, ...(own ? [{ name: ownVolumeName, emptyDir: {} }] : [])],
     },
   }
+}
+
+interface Template {
+  readonly metadata?: { readonly labels?: object; readonly annotations?: object }
+  readonly spec?: object
+}
+
+function templateOf({ podTemplate = {} }: KubernetesSettings): Template {
+  return podTemplate
+}
+
+/** The labels that every pod is to have besides ours. */
+export function settingsLabels(settings: KubernetesSettings): object {
+  return { ...templateOf(settings).metadata?.labels, ...settings.podLabels }
 }
 
 interface Merged {

@@ -32,16 +32,27 @@ function made(over: Partial<WorkerSpec> = {}, settings: Record<string, unknown> 
 }
 
 describe("a detached supervisor's Job", () => {
-  const resourcesOf = (settings: Record<string, unknown>): unknown => {
+  const templateOf = (settings: Record<string, unknown>): Made => {
     const options = { run: 'train-x7k2m9qd', task: 'jobs:train', account: 'cowait', hash: 'h' }
     const job = supervisorJob({ ...options, settings: parseSettings(settings) }) as { spec: { template: Made } }
-    return job.spec.template.spec.containers[0]?.['resources']
+    return job.spec.template
   }
+  const resourcesOf = (settings: Record<string, unknown>): unknown => templateOf(settings).spec.containers[0]?.['resources']
   const given = { limits: { memory: '3Gi' } }
   const podTemplate = { spec: { containers: [{ name: 'worker', resources: given }] } }
 
   test('asks for a little and may not take all', () => {
     expect(resourcesOf({})).toEqual({ requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1', memory: '1Gi' } })
+  })
+
+  test('makes a pod with the labels of the template and of the settings, below our own', () => {
+    const labels = { team: 'vision', tier: 'work', 'cowait.detached': 'mine' }
+    expect(templateOf({ podTemplate: { metadata: { labels } }, podLabels: { tier: 'batch' } }).metadata['labels']).toEqual({
+      team: 'vision',
+      tier: 'batch',
+      'app.kubernetes.io/managed-by': 'cowait',
+      'cowait.detached': 'train-x7k2m9qd',
+    })
   })
 
   test('has the resources that are set, else those of the template', () => {

@@ -2,7 +2,7 @@
 import type { WorkerSpec } from '../../../core/engine.ts'
 import type { Job } from '../api-types.ts'
 import { podCode } from '../pod-folders.ts'
-import { containerName, podSpec } from '../pod-spec.ts'
+import { containerName, podSpec, settingsLabels } from '../pod-spec.ts'
 import type { KubernetesSettings } from '../settings.ts'
 import { startLeaseSeconds } from './start-lease.ts'
 
@@ -43,7 +43,7 @@ export function supervisorJob({ run, task, account, settings, hash }: Supervisor
       ttlSecondsAfterFinished: 0,
       activeDeadlineSeconds: startLeaseSeconds,
       template: {
-        metadata: { labels: { ...settings.podLabels, ...labels }, annotations },
+        metadata: { labels: { ...settingsLabels(settings), ...labels }, annotations },
         spec: { ...spec, containers, automountServiceAccountToken: true, terminationGracePeriodSeconds: endSeconds },
       },
     },
