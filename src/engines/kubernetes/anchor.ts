@@ -12,6 +12,7 @@ import type { Job, Metadata } from './api-types.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
 import type { Refusals } from './refusals.ts'
+import type { KubernetesSettings } from './settings.ts'
 import { stopwatch } from './stopwatch.ts'
 
 /** From a missed renewal to the end; a killed supervisor's pods are gone within 15 s. */
@@ -34,6 +35,8 @@ export interface AnchorOptions {
   readonly job?: Pick<Metadata, 'name' | 'uid'> | undefined
   readonly refusals: Refusals
   readonly leaseSeconds?: number
+  /** Those of the pods. */
+  readonly settings?: KubernetesSettings
 }
 
 export class Anchor {
@@ -43,19 +46,24 @@ export class Anchor {
   readonly #above: Pick<Metadata, 'name' | 'uid'> | undefined
   readonly #refusals: Refusals
   readonly #leaseSeconds: number
+  readonly #settings: KubernetesSettings
   readonly #stop = new AbortController()
   /** Since the last renewal, which went well; and why the one after it did not. */
   #sinceRenewed: () => number = () => 0
   #problem: unknown
   #job: Promise<Metadata> | undefined
 
-  constructor(client: ApiClient, { namespace, owner, job, refusals, leaseSeconds = shortLeaseSeconds }: AnchorOptions) {
+  constructor(
+    client: ApiClient,
+    { namespace, owner, job, refusals, leaseSeconds = shortLeaseSeconds, settings = {} }: AnchorOptions,
+  ) {
     this.#client = client
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
     this.#owner = owner
     this.#above = job
     this.#refusals = refusals
     this.#leaseSeconds = leaseSeconds
+    this.#settings = settings
   }
 
   /** Makes it at the first call. */
@@ -89,7 +97,7 @@ export class Anchor {
     const labels = { 'app.kubernetes.io/managed-by': 'cowait', [label.owner]: this.#owner }
     const above = this.#above && { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', ...this.#above }] }
     const metadataOfIt = { generateName: `cowait-${this.#owner}-`, labels, annotations: ownerAnnotations(), ...above }
-    const body = idleJob({ metadata: metadataOfIt, activeDeadlineSeconds: this.#leaseSeconds })
+    const body = idleJob({ metadata: metadataOfIt, settings: this.#settings, activeDeadlineSeconds: this.#leaseSeconds })
     const { metadata } = await this.#client.call<Job>('POST', this.#jobs, { body, query: { fieldManager: 'cowait' } })
     this.#sinceRenewed = elapsedMs
     this.#problem = undefined

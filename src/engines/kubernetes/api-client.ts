@@ -101,10 +101,10 @@ export class ApiClient {
   }
 
   /** What the server says when it refuses. */
-  async refusal(response: IncomingMessage): Promise<ApiError> {
-    const error = await refusal(response)
+  async refusal(response: IncomingMessage, path?: string): Promise<ApiError> {
+    const error = await refusal(response, path)
     const isSettling = error.status === 403 && performance.now() - this.#awayAt < settlingMs
-    return isSettling ? new ApiError(503, { message: error.message, reason: error.reason }) : error
+    return isSettling ? new ApiError(503, { message: error.message, reason: error.reason }, { path }) : error
   }
 
   close(): void {
@@ -220,7 +220,7 @@ export class ApiClient {
       sent.end(text)
     })
     if ((response.statusCode ?? 0) < 400) return response
-    throw await this.refusal(response)
+    throw await this.refusal(response, path)
   }
 }
 
@@ -238,7 +238,7 @@ function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Reco
   }
 }
 
-async function refusal(response: IncomingMessage): Promise<ApiError> {
+async function refusal(response: IncomingMessage, path: string | undefined): Promise<ApiError> {
   const text = await readText(response).catch(() => '')
   const seconds = Number(response.headers['retry-after'])
   let status: ApiStatus = { message: text.trim() || `HTTP ${response.statusCode}` }
@@ -247,7 +247,8 @@ async function refusal(response: IncomingMessage): Promise<ApiError> {
   } catch {
     // A proxy's page, or nothing.
   }
-  return new ApiError(response.statusCode ?? 0, status, Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined)
+  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined
+  return new ApiError(response.statusCode ?? 0, status, { retryAfterMs, path })
 }
 
 async function readJson<T>(response: IncomingMessage): Promise<T> {

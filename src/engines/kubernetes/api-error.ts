@@ -3,17 +3,25 @@ import { EngineError } from '../../core/errors.ts'
 import type { ApiStatus } from './api-types.ts'
 import type { Cluster } from './kubeconfig.ts'
 
+interface Asked {
+  readonly retryAfterMs?: number | undefined
+  readonly path?: string | undefined
+}
+
 /** The API server answered, and refused. */
 export class ApiError extends Error {
   readonly status: number
   readonly reason: string
   readonly retryAfterMs: number | undefined
+  /** In the API, of what was asked for; empty where it was not the answer to a call. */
+  readonly path: string
 
-  constructor(status: number, { reason = '', message, details }: ApiStatus, retryAfterMs?: number) {
+  constructor(status: number, { reason = '', message, details }: ApiStatus, { retryAfterMs, path = '' }: Asked = {}) {
     super(message ?? `HTTP ${status}`)
     this.name = 'ApiError'
     this.status = status
     this.reason = reason
+    this.path = path
     this.retryAfterMs = details?.retryAfterSeconds === undefined ? retryAfterMs : details.retryAfterSeconds * 1000
   }
 }
@@ -112,6 +120,8 @@ interface Reading {
   readonly pattern: RegExp
   readonly message: (about: StartOf, error: ApiError) => string
   readonly hint: string
+  /** Where it is a Job that was refused. */
+  readonly hintOfJob?: string
 }
 
 const readings: readonly Reading[] = [
@@ -162,23 +172,33 @@ const readings: readonly Reading[] = [
     pattern: /admission webhook|admission plugin|ValidatingAdmissionPolicy|limits? to Container|usage per (?:Container|Pod)/i,
     message: notAdmitted,
     hint: 'Change what it names, or ask whoever made the rule.',
+    hintOfJob:
+      'A Job has the image, labels and template that are set for pods: set there what it names ("image", "podLabels", "podTemplate"), ' +
+      'or ask whoever made the rule.',
   },
   {
     pattern: /is invalid: /i,
-    message: ({ name }, error) => `The pod of ${name} is not valid: ${error.message.slice(error.message.indexOf('is invalid: ') + 12)}`,
+    message: ({ name }, error) =>
+      `The ${kindOf(error)} of ${name} is not valid: ${error.message.slice(error.message.indexOf('is invalid: ') + 12)}`,
     hint: 'Correct the setting that it names.',
   },
 ]
 
 function notAdmitted({ name }: StartOf, error: ApiError): string {
-  return `The cluster's rules do not admit the pod of ${name}: ${error.message}`
+  return `The cluster's rules do not admit the ${kindOf(error)} of ${name}: ${error.message}`
+}
+
+/** What was to be created: pods have owners, which are refused by the same rules. */
+function kindOf({ path }: ApiError): 'Job' | 'pod' {
+  return path.endsWith('/jobs') ? 'Job' : 'pod'
 }
 
 /** A refused creation, in words for people. An `AbortError` stays what it is. */
 export function startError(error: unknown, about: StartOf, cluster: Cluster): Error {
   if (!(error instanceof ApiError) || error.status === 401) return connectionError(error, cluster)
-  for (const { pattern, message, hint } of readings) {
-    if (pattern.test(error.message)) return new EngineError(message(about, error), { cause: error, hint })
+  for (const { pattern, message, hint, hintOfJob = hint } of readings) {
+    if (!pattern.test(error.message)) continue
+    return new EngineError(message(about, error), { cause: error, hint: kindOf(error) === 'Job' ? hintOfJob : hint })
   }
   if (error.status === 403) return forbidden(error)
   return new EngineError(`The cluster refused to start ${about.name} from image "${about.image}": ${error.message}`, { cause: error })

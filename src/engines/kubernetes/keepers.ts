@@ -13,6 +13,7 @@ import type { Job, Listed, Metadata } from './api-types.ts'
 import { createJob } from './create-job.ts'
 import { idleJob } from './idle-job.ts'
 import { label, ownerAnnotations } from './labels.ts'
+import type { KubernetesSettings } from './settings.ts'
 
 /** How long a kept pod stays that nobody removes. */
 const keptSeconds = 24 * 60 * 60
@@ -20,9 +21,12 @@ const keptSeconds = 24 * 60 * 60
 export class Keepers {
   readonly #client: ApiClient
   readonly #jobs: string
+  readonly #settings: KubernetesSettings
 
-  constructor(client: ApiClient, namespace: string) {
+  /** The settings are those of the pods. */
+  constructor(client: ApiClient, namespace: string, settings: KubernetesSettings = {}) {
     this.#client = client
+    this.#settings = settings
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
   }
 
@@ -35,6 +39,7 @@ export class Keepers {
         annotations: ownerAnnotations(),
         ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: anchor.name, uid: anchor.uid }],
       },
+      settings: this.#settings,
     })
     const labelSelector = `${label.owner}=${owner},${label.worker}=${id}`
     return await createJob(this.#client, this.#jobs, { body, labelSelector, isOurs: ({ metadata }) => metadata.name === pod })

@@ -169,8 +169,8 @@ class Kubernetes implements Engine {
     const isDirect = channelOf(settings, client.cluster) === 'direct'
     // Only inside may a supervisor go on without the API server for long.
     const leaseSeconds = isDirect && client.cluster.from === 'inside' ? longLeaseSeconds : shortLeaseSeconds
-    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job, refusals, leaseSeconds })
-    this.#keepers = new Keepers(client, namespace)
+    this.#anchor = new Anchor(client, { namespace, owner, job: place?.job, refusals, leaseSeconds, settings })
+    this.#keepers = new Keepers(client, namespace, settings)
     this.#watch = new PodWatch({
       client,
       path: this.#pods,

@@ -6,7 +6,7 @@ import type { Metadata } from './api-types.ts'
 import { isLabel, label, objectName, tagPrefix, tagsAnnotation } from './labels.ts'
 import { mergePatch } from './merge-patch.ts'
 import { launchLine } from './launch-line.ts'
-import { ownFolder, scratch } from './pod-folders.ts'
+import { ownFolder, podCode, scratch } from './pod-folders.ts'
 import { defaultImage, type KubernetesSettings } from './settings.ts'
 
 export interface PodOptions {
@@ -32,6 +32,16 @@ export function imageOf({ image }: Pick<WorkerSpec, 'image'>, settings: Kubernet
 
 export function podName({ name, id, owner }: WorkerSpec): string {
   return objectName(name, owner, id)
+}
+
+/** Of a pod that no task has options for. */
+export const plainSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
+  code: { hash: '', path: podCode, cwd: podCode },
+  resources: {},
+  mounts: [],
+  ports: {},
+  labels: {},
+  settings: {},
 }
 
 /** A `v1` Pod. What a person's template says goes before ours, but for what makes the pod known, owned and ours to speak to. */

@@ -232,4 +232,13 @@ describe('a cluster that refuses', () => {
     expect(error.message).toMatch(wanted)
     expect(error.hint).toBeTruthy()
   })
+
+  test('names the Job where it is the Job that was refused', () => {
+    const message = 'admission webhook "policy.example" denied the request: no'
+    const refused = new ApiError(400, { message }, { path: '/apis/batch/v1/namespaces/team/jobs' })
+    expect(startError(refused, about, cluster)).toMatchObject({
+      message: expect.stringContaining('do not admit the Job of '),
+      hint: expect.stringContaining('"podLabels"'),
+    })
+  })
 })

@@ -1,8 +1,6 @@
 /** What the cluster is asked to create for a supervisor: a Job of one pod, as workers' pods are but for its account and its labels. */
-import type { WorkerSpec } from '../../../core/engine.ts'
 import type { Job } from '../api-types.ts'
-import { podCode } from '../pod-folders.ts'
-import { containerName, podSpec, settingsLabels } from '../pod-spec.ts'
+import { containerName, plainSpec, podSpec, settingsLabels } from '../pod-spec.ts'
 import type { KubernetesSettings } from '../settings.ts'
 import { startLeaseSeconds } from './start-lease.ts'
 
@@ -25,7 +23,7 @@ export const endSeconds = 30
 export function supervisorJob({ run, task, account, settings, hash }: SupervisorJobOptions): object {
   const { envFrom: _env, podVolumes: _volumes, ...placing } = settings
   const { metadata, spec } = podSpec({
-    spec: { ...workerSpec, id: run, owner: run, name: run },
+    spec: { ...plainSpec, id: run, owner: run, name: run },
     settings: { ...placing, serviceAccount: account },
     anchor: { name: run },
     annotations: {},
@@ -74,13 +72,4 @@ const ownResources = { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu
 function withResources(container: Container, { supervisorResources }: KubernetesSettings): Container {
   const hasOwn = Object.values(container.resources ?? {}).some((amounts) => Object.keys(amounts).length > 0)
   return { ...container, resources: supervisorResources ?? (hasOwn ? container.resources : ownResources) }
-}
-
-const workerSpec: Omit<WorkerSpec, 'id' | 'owner' | 'name'> = {
-  code: { hash: '', path: podCode, cwd: podCode },
-  resources: {},
-  mounts: [],
-  ports: {},
-  labels: {},
-  settings: {},
 }
