@@ -120,5 +120,16 @@ export function parseSettings(settings: Readonly<Record<string, unknown>>): Kube
     if (wanted !== undefined) throw new UsageError(`The kubernetes setting ${key} is ${JSON.stringify(value)}, but must be ${wanted}.`)
     parsed[key] = value
   }
-  return parsed as KubernetesSettings
+  refuseHostNetwork(parsed)
+  return parsed
+}
+
+/** Ports of ours are the same in every pod: a second one of a node would not get them, and a stream to it would come out in the first. */
+function refuseHostNetwork({ podTemplate = {} }: KubernetesSettings): void {
+  const { spec } = podTemplate
+  if (!isRecord(spec) || spec['hostNetwork'] !== true) return
+  throw new UsageError(
+    'The kubernetes setting podTemplate has "hostNetwork": true, but each pod needs a network of its own: every one listens on the same ' +
+      'port, which two pods of a node would share. Leave it out.',
+  )
 }

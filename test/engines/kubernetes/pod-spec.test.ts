@@ -207,6 +207,7 @@ describe('a pod', () => {
 describe('what cannot be', () => {
   test.each([
     [{ colour: 'red' }, /has no setting "colour"/],
+    [{ podTemplate: { spec: { hostNetwork: true } } }, /podTemplate has "hostNetwork": true, but each pod needs a network of its own/],
     [{ namespace: 'Team A' }, /namespace is "Team A"/],
     [{ user: 'root' }, /user is "root", but must be a number/],
     [{ affinity: 'near' }, /spread or stack/],
