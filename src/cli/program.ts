@@ -288,7 +288,10 @@ function addRunCommands({ program, io, done }: Place): void {
   program
     .command('prune')
     .summary('remove what was left behind')
-    .description('Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one.')
+    .description(
+      'Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one. ' +
+        'Exit code 3: an engine that is configured could not be asked, or one did not answer in time.',
+    )
     .option('--kept', 'also what --keep-failed kept')
     .option('--wait <time>', 'how long an engine may take to answer (5s)')
     .option('--json', 'JSON on stdout')

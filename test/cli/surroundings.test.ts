@@ -130,3 +130,46 @@ test.runIf(canObey)('a project that may not be written runs all the same, withou
     for (const folder of ['.', '.cowait', '.cowait/runs']) chmodSync(join(readOnly.root, folder), 0o700)
   }
 })
+
+describe('prune tells of an engine that could not be asked', () => {
+  const nobody = `apiVersion: v1
+clusters: [{ name: c, cluster: { server: 'http://127.0.0.1:1' } }]
+contexts: [{ name: c, context: { cluster: c } }]
+current-context: c
+`
+  const noDocker = { DOCKER_HOST: undefined, DOCKER_CONTEXT: undefined }
+  const prune = (env: NodeJS.ProcessEnv, cwd = project.root): Promise<Ended> =>
+    cowait(['prune', '--json'], { cwd, env: { ...noDocker, ...env } })
+
+  test('with the exit code of an engine that is away, where a variable or a config names it', async () => {
+    project.write('nobody.yaml', nobody)
+    using configured = new TestProject()
+    configured.write('cowait.config.json', JSON.stringify({ engine: 'kubernetes' }))
+    const home = join(configured.root, 'home')
+    mkdirSync(join(home, '.kube'), { recursive: true })
+    writeFileSync(join(home, '.kube/config'), nobody)
+    const [byVariable, byConfig, gone] = await Promise.all([
+      prune({ KUBECONFIG: join(project.root, 'nobody.yaml') }),
+      prune({ KUBECONFIG: undefined, HOME: home }, configured.root),
+      prune({ KUBECONFIG: join(project.root, 'gone.yaml') }),
+    ])
+    for (const { code, stderr } of [byVariable, byConfig]) {
+      expect(stderr).toContain(
+        'kubernetes: Nobody answers at http://127.0.0.1:1, where the Kubernetes API should be; nothing was removed there',
+      )
+      expect(code).toBe(3)
+    }
+    expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('No Kubernetes cluster is configured') as string })
+    expect(JSON.parse(byVariable.stdout)).not.toHaveProperty('kubernetes')
+  })
+
+  test('without it where only ~/.kube/config does, and says nothing where there is none', async () => {
+    const home = join(project.root, 'home')
+    const here = { HOME: home, KUBECONFIG: undefined, KUBERNETES_SERVICE_HOST: undefined }
+    mkdirSync(join(home, '.kube'), { recursive: true })
+    const none = await prune(here)
+    expect([none.code, none.stderr]).toEqual([0, expect.not.stringContaining('kubernetes')])
+    writeFileSync(join(home, '.kube/config'), nobody)
+    expect(await prune(here)).toMatchObject({ code: 0, stderr: expect.stringContaining('kubernetes: Nobody answers') as string })
+  })
+})

@@ -1,4 +1,6 @@
 import { parseDuration } from '../../core/duration.ts'
+import { EngineError } from '../../core/errors.ts'
+import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
 import { ANSWER_MS, LateError } from '../control/in-time.ts'
 import { exitCodes } from '../exit-code.ts'
@@ -21,7 +23,7 @@ interface PruneFlags {
 
 /**
  * Removes what supervisors that are gone left behind, on every engine that answers; never what belongs to a living one. Answers 3 where
- * an engine said nothing in time.
+ * an engine said nothing in time, and where one that a config or a variable names could not be asked.
  */
 export async function prune({ kept = false, wait, json }: PruneFlags, io: Io): Promise<number> {
   const answerMs = wait === undefined ? ANSWER_MS : parseDuration(wait, 'cowait prune: --wait')
@@ -30,24 +32,35 @@ export async function prune({ kept = false, wait, json }: PruneFlags, io: Io): P
   const swept: Record<string, number> = {}
   for (const { target, answer } of answers) {
     if (typeof answer === 'number') swept[target.name] = (swept[target.name] ?? 0) + answer
-    else if (answer) io.stderr.write(`${answer.message}; nothing was removed there\n`)
+    else if (isThere(target, answer, io)) io.stderr.write(faultText(target, answer))
   }
   if (json) io.stdout.write(`${JSON.stringify(swept)}\n`)
   else {
     const parts = Object.entries(swept).map(([engine, workers]) => `${workers} ${WORDS[engine]?.[workers === 1 ? 0 : 1] ?? 'workers'}`)
     io.stderr.write(`removed ${parts.join(', ')}\n`)
   }
-  return answers.some(({ answer }) => answer instanceof Error) ? exitCodes.lost : exitCodes.done
+  const isLost = answers.some(({ target, answer }) => answer instanceof LateError || (answer instanceof Error && target.isMeant))
+  return isLost ? exitCodes.lost : exitCodes.done
 }
 
-/** How many workers went. Nothing where there is no such engine. */
-async function sweep(target: EngineTarget, kept: boolean, answerMs: number): Promise<number | LateError | undefined> {
+/** How many workers went, or why it could not be asked. */
+async function sweep(target: EngineTarget, kept: boolean, answerMs: number): Promise<number | Error> {
   try {
     await withEngine(target, (engine) => engine.list({}), { limitMs: answerMs })
     return await withEngine(target, (engine) => engine.sweep({ kept }), { limitMs: Math.max(answerMs, SWEEP_MS) })
   } catch (error) {
-    if (error instanceof LateError) return error
     if (target.name === 'process') throw error
-    return undefined
+    return error as Error
   }
+}
+
+/** Whether there is anything that should have answered: most machines have no cluster, and nobody wants to be told. */
+function isThere({ name, isMeant }: EngineTarget, fault: Error, { env }: Io): boolean {
+  return isMeant === true || fault instanceof LateError || name !== 'kubernetes' || mayHaveCluster(env)
+}
+
+function faultText({ name }: EngineTarget, fault: Error): string {
+  if (fault instanceof LateError) return `${fault.message}; nothing was removed there\n`
+  const hint = fault instanceof EngineError && fault.hint ? `\n${fault.hint}` : ''
+  return `${name}: ${fault.message.replace(/\.$/, '')}; nothing was removed there${hint}\n`
 }

@@ -17,6 +17,8 @@ export interface EngineTarget {
   readonly settings: Readonly<Record<string, unknown>>
   /** Nothing but a kubeconfig names it, and nobody asked for it. */
   readonly isFar?: boolean
+  /** A config or a variable names it, so it should be there. */
+  readonly isMeant?: boolean
 }
 
 /**
@@ -24,10 +26,17 @@ export interface EngineTarget {
  * names may be far away and is asked when somebody means it, or everything.
  */
 export async function engineTargets(io: Io, { everywhere = false }: Search = {}): Promise<EngineTarget[]> {
+  const { env } = io
+  const wantsDocker = Boolean(env['DOCKER_HOST'] || env['DOCKER_CONTEXT']) || env['COWAIT_ENGINE'] === 'docker'
+  const wantsCluster = Boolean(env['KUBECONFIG']) || env['COWAIT_ENGINE'] === 'kubernetes'
   const targets: EngineTarget[] = [{ name: 'process', settings: {} }, ...(await configured(io))]
-  if (mayHaveDocker(io.env)) targets.push({ name: 'docker', settings: {} })
-  if (io.env['KUBECONFIG'] || io.env['COWAIT_ENGINE'] === 'kubernetes') targets.push({ name: 'kubernetes', settings: {} })
-  const known = new Map(targets.map((target) => [placeText(target), target]))
+  if (wantsDocker || mayHaveDocker(env)) targets.push({ name: 'docker', settings: {}, isMeant: wantsDocker })
+  if (wantsCluster) targets.push({ name: 'kubernetes', settings: {}, isMeant: true })
+  const known = new Map<string, EngineTarget>()
+  for (const target of targets) {
+    const place = placeText(target)
+    known.set(place, { ...target, isMeant: target.isMeant === true || known.get(place)?.isMeant === true })
+  }
   const far: EngineTarget = { name: 'kubernetes', settings: {}, isFar: true }
   return [...known.values(), ...(everywhere && !known.has(placeText(far)) ? [far] : [])]
 }
@@ -79,7 +88,7 @@ async function configured(io: Io): Promise<EngineTarget[]> {
     const clusters = [undefined, ...Object.keys(project.config.clusters ?? {})]
     return clusters.flatMap((cluster) => {
       const { engine, settings } = chooseTarget(project, cluster)
-      return engine === undefined ? [] : [{ name: engine, settings }]
+      return engine === undefined ? [] : [{ name: engine, settings, isMeant: true }]
     })
   } catch {
     return []
