@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
-import type { Engine } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent, TaskRef } from '../core/events.ts'
 import { createRunId } from '../core/ids.ts'
 import type { RunOptions } from '../core/options.ts'
@@ -19,7 +18,7 @@ import type { Route } from '../supervisor/route.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { StoredValue } from '../supervisor/spool.ts'
 import type { StreamOptions } from '../supervisor/client.ts'
-import type { Remains } from '../supervisor/engines.ts'
+import type { OpenEngineByName, Remains } from '../supervisor/engines.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
 import type { RunRecord, Settlement as TreeSettlement } from '../supervisor/tree-messages.ts'
 import { controlSocketIn, openControlSocket } from './control-socket.ts'
@@ -49,7 +48,7 @@ export interface LocalOptions {
   /** What a task's definition says, for calls by who does not know it: `external()`. Asked no longer than until `signal` aborts. */
   readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions>
   /** For engines that have no name of their own: a test's. */
-  readonly openEngine?: (name: string, signal: AbortSignal) => Promise<Engine>
+  readonly openEngine?: OpenEngineByName
 }
 
 export type Settlement =
@@ -98,12 +97,13 @@ export async function openSupervisor(options: LocalOptions): Promise<LocalSuperv
   const supervisor = new Supervisor({
     id,
     engine: options.engine,
-    openEngine: (name, signal) =>
-      options.openEngine?.(name, signal) ??
+    openEngine: (name, signal, tell) =>
+      options.openEngine?.(name, signal, tell) ??
       openEngine(name, {
         owner: id,
         directory,
         signal,
+        tell,
         prepare: true,
         ...settingsOf(name, options),
       }),

@@ -15,13 +15,15 @@ export interface EngineContext {
   readonly prepare?: boolean
   /** Ends the search for it. */
   readonly signal?: AbortSignal
+  /** Gets what people should know while they wait for it. */
+  readonly tell?: (text: string) => void
   /** What the engine told the program of a detached supervisor, which this process is. */
   readonly place?: unknown
 }
 
 /** Opens an engine by its name. An engine's code is loaded here and nowhere else, so a run pays only for the one that it uses. */
 export async function openEngine(name: string, context: EngineContext): Promise<Engine> {
-  const { owner, directory, settings = {}, prepare = false, signal, place } = context
+  const { owner, directory, settings = {}, prepare = false, signal, tell, place } = context
   switch (name) {
     case 'process': {
       const { createProcessEngine } = await import('../engines/process/process-engine.ts')
@@ -38,6 +40,7 @@ export async function openEngine(name: string, context: EngineContext): Promise<
         runtimeDirectory: runtimeDirectory(),
         settings,
         signal,
+        tell,
         place: place as DetachedPlace | undefined,
       })
     }

@@ -24,12 +24,21 @@ export interface OpenEngine {
   readonly code: () => Promise<TreeRef>
 }
 
+/** `tell` gets what people should know while they wait for it. */
+export type OpenEngineByName = (name: string, signal: AbortSignal, tell: (text: string) => void) => Promise<Engine>
+
 export interface EnginesOptions {
   /** The supervisor, whose workers are asked for at the end. */
   readonly owner: string
-  readonly open: (name: string, signal: AbortSignal) => Promise<Engine>
+  readonly open: OpenEngineByName
   readonly program: () => Promise<Tree>
   readonly keepFailed: boolean
+}
+
+interface Notices {
+  /** What was said before anybody waited. */
+  readonly early: string[]
+  tell: ((text: string) => void) | undefined
 }
 
 export class Engines {
@@ -40,14 +49,20 @@ export class Engines {
   /** The runs of workers that their engine could not make gone. */
   readonly #notRemoved = new Map<string, Engine>()
   readonly #closing = new AbortController()
+  /** Of those that are being opened. */
+  readonly #notices = new Map<string, Notices>()
 
   constructor(options: EnginesOptions) {
     this.#options = options
   }
 
-  /** For a run. What is wrong with an engine, each run that asked meanwhile hears; the next one has another try. */
-  async get(name: string): Promise<OpenEngine> {
+  /**
+   * For a run. What is wrong with an engine, each run that asked meanwhile hears; the next one has another try. `tell` gets what people
+   * should know meanwhile, if it is the first.
+   */
+  async get(name: string, tell: (text: string) => void = () => {}): Promise<OpenEngine> {
     const opening = this.#opened(name)
+    this.#listen(name, tell)
     try {
       return await opening
     } catch (error) {
@@ -89,10 +104,22 @@ export class Engines {
     return opening
   }
 
+  /** One is enough: hundreds may wait for the same. */
+  #listen(name: string, tell: (text: string) => void): void {
+    const notices = this.#notices.get(name)
+    if (!notices || notices.tell) return
+    notices.tell = tell
+    for (const text of notices.early) tell(text)
+  }
+
   async #open(name: string): Promise<OpenEngine> {
     const { open, program, keepFailed } = this.#options
     const { signal } = this.#closing
-    const engine = await open(name, signal)
+    const notices: Notices = { early: [], tell: undefined }
+    this.#notices.set(name, notices)
+    const engine = await open(name, signal, (text) => (notices.tell ? notices.tell(text) : notices.early.push(text))).finally(() =>
+      this.#notices.delete(name),
+    )
     if (keepFailed && !engine.keep) {
       await bounded(engine.close(), answerMs).catch(() => false)
       throw new UsageError(`Engine ${name} has nothing to keep of a failed worker. Use an engine with containers: --engine docker.`)

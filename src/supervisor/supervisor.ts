@@ -10,7 +10,6 @@ import { abortable } from '../core/abortable.ts'
 import type { CancelReason } from '../core/caller.ts'
 import type { Ceilings } from '../core/ceilings.ts'
 import { realClock, type Clock } from '../core/clock.ts'
-import type { Engine } from '../core/engine.ts'
 import type { RunEvent, TaskRef } from '../core/events.ts'
 import { remembered } from '../core/remembered.ts'
 import { inherited, mergeRunOptions } from '../core/resolve-options.ts'
@@ -23,7 +22,7 @@ import type { CallerIdentity } from './caller-identity.ts'
 import { Calls } from './calls.ts'
 import { CallerFrames } from './caller-frames.ts'
 import { Client, type StreamOptions } from './client.ts'
-import { Engines, type OpenEngine, type Remains } from './engines.ts'
+import { Engines, type OpenEngine, type OpenEngineByName, type Remains } from './engines.ts'
 import { EventLog } from './event-log.ts'
 import { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
@@ -41,7 +40,7 @@ export interface SupervisorOptions {
   /** The engine of runs that name none. */
   readonly engine: string
   /** Called once for each engine that is used; again after it has failed. */
-  readonly openEngine: (name: string, signal: AbortSignal) => Promise<Engine>
+  readonly openEngine: OpenEngineByName
   /** The user's program; called once, at the first start, and again after it has failed. */
   readonly tree: () => Promise<Tree>
   /** A private folder (owner only) for spooled values; exists. Without one all values wait in memory. */
@@ -256,7 +255,8 @@ export class Supervisor {
     const opening = new AbortController()
     this.#opening.set(run.id, opening)
     try {
-      open = await abortable(this.#engines.get(run.engine), opening.signal)
+      const tell = (text: string): void => this.#events.emit(run, { type: 'notice', text })
+      open = await abortable(this.#engines.get(run.engine, tell), opening.signal)
     } catch (error) {
       if (!opening.signal.aborted)
         this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', ...startError(run, error), retryable: false } })

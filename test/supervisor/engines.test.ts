@@ -30,6 +30,24 @@ test('an engine that could not be opened is opened by the next call', async () =
   expect(opening.count()).toBe(2)
 })
 
+test('what an engine says while it is being opened is told once, to a run that waits for it', async () => {
+  let open!: () => void
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  const openEngine = async (_name: string, _signal: AbortSignal, tell: (text: string) => void): Promise<Engine> => {
+    tell('enter ABC-123')
+    await opened
+    return rig.engine
+  }
+  await using rig = openRig({ echo }, { openEngine })
+  rig.supervisor.prepare()
+  const both = rig.script(() => Promise.all([called(), called()]))
+  const told = (): unknown[] => rig.events.filter(({ type }) => type === 'notice')
+  await expect.poll(told).toMatchObject([{ text: 'enter ABC-123' }])
+  open()
+  expect(await both).toEqual(['came', 'came'])
+  expect(told()).toHaveLength(1)
+})
+
 test('what is wrong with an engine that was prepared, the first call hears', async () => {
   const opening = failing<Engine>(1, () => rig.engine)
   await using rig = openRig({ echo }, { openEngine: opening.make })

@@ -8,6 +8,7 @@ import { chooseTarget } from '../../project/choose-target.ts'
 import { mayHaveDocker } from '../choose-engine.ts'
 import type { Io } from '../io.ts'
 import { openProject } from '../open-project.ts'
+import { safeText } from '../safe-text.ts'
 import { inTime } from './in-time.ts'
 import type { Search } from './search.ts'
 
@@ -19,6 +20,8 @@ export interface EngineTarget {
   readonly isFar?: boolean
   /** A config or a variable names it, so it should be there. */
   readonly isMeant?: boolean
+  /** Gets what people should know while they wait for it. */
+  readonly tell?: (text: string) => void
 }
 
 /**
@@ -38,7 +41,8 @@ export async function engineTargets(io: Io, { everywhere = false }: Search = {})
     known.set(place, { ...target, isMeant: target.isMeant === true || known.get(place)?.isMeant === true })
   }
   const far: EngineTarget = { name: 'kubernetes', settings: {}, isFar: true }
-  return [...known.values(), ...(everywhere && !known.has(placeText(far)) ? [far] : [])]
+  const all = [...known.values(), ...(everywhere && !known.has(placeText(far)) ? [far] : [])]
+  return all.map((target) => ({ ...target, tell: (text) => io.stderr.write(`${safeText(text, false)}\n`) }))
 }
 
 interface EngineUse {
@@ -52,7 +56,7 @@ interface EngineUse {
 
 /** Opens an engine for as long as `use` takes. */
 export async function withEngine<T>(
-  { name, settings }: EngineTarget,
+  { name, settings, tell }: EngineTarget,
   use: (engine: Engine) => Promise<T>,
   { owner, limitMs, signal }: EngineUse = {},
 ): Promise<T> {
@@ -61,7 +65,7 @@ export async function withEngine<T>(
   const late = new AbortController()
   const opening = signal ? AbortSignal.any([late.signal, signal]) : late.signal
   const used = async (): Promise<T> => {
-    const engine = await openEngine(name, { owner: owner ?? own, directory, settings, signal: opening })
+    const engine = await openEngine(name, { owner: owner ?? own, directory, settings, signal: opening, ...(tell && { tell }) })
     try {
       return await use(engine)
     } finally {

@@ -8,6 +8,7 @@ import { withEngine } from '../control/engine-targets.ts'
 import type { RunPlan } from '../execute-run.ts'
 import { exitCodeOfSignal, exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
+import { safeText } from '../safe-text.ts'
 import { encodePlan, treeOfPlan } from './plan.ts'
 
 export interface Launch {
@@ -52,7 +53,7 @@ async function start(id: string, { plan, tree, engine: name, settings, ...rest }
     ...(limits && { limits }),
     tree: treeOfPlan(tree),
   })
-  await withEngine({ name, settings }, async ({ detached }) => {
+  await withEngine({ name, settings, tell: (text) => io.stderr.write(`${safeText(text, false)}\n`) }, async ({ detached }) => {
     if (!detached) {
       throw new UsageError(
         `cowait run --detach: engine ${name} ends with its command line. Use --engine kubernetes, or leave --detach out.`,

@@ -57,9 +57,10 @@ export class ApiClient {
   #awayAt = -Infinity
   #secure: { readonly cert?: string; readonly key?: string; readonly secureContext: SecureContext } | undefined
 
-  constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
+  /** `tell` gets what a login says to people. */
+  constructor(cluster: Cluster, env: NodeJS.ProcessEnv, tell?: (text: string) => void) {
     this.cluster = cluster
-    this.#credentials = new CredentialSource(cluster, env)
+    this.#credentials = new CredentialSource(cluster, env, tell)
     const agent = (options: AgentOptions): PlainAgent =>
       cluster.server.protocol === 'http:' ? new PlainAgent(options) : new Agent({ ...options, ...this.#tls() })
     this.#agent = agent({ keepAlive: true, maxSockets, keepAliveMsecs: 15_000 })
@@ -67,12 +68,17 @@ export class ApiClient {
     this.#socketAgent = agent({})
   }
 
+  /** Has the credentials for the first call, which may take a person. */
+  async login(signal: AbortSignal | undefined): Promise<void> {
+    await this.#credentials.get(signal)
+  }
+
   /** Throws an `ApiError` when the server refuses, or what the connection threw. What passes is tried again within the patience. */
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
     const deadline = performance.now() + (options.patienceMs ?? defaultPatienceMs)
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
-        const response = await this.#authenticated((credentials) => this.#send(method, path, { ...options, credentials }))
+        const response = await this.#authenticated((credentials) => this.#send(method, path, { ...options, credentials }), options.signal)
         return await readJson<T>(response)
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -85,7 +91,10 @@ export class ApiClient {
 
   /** An answer that goes on, line by line: a watch, a log. Not tried again. */
   async stream(path: string, options: CallOptions): Promise<IncomingMessage> {
-    const response = await this.#authenticated((credentials) => this.#send('GET', path, { ...options, isUrgent: true, credentials }))
+    const response = await this.#authenticated(
+      (credentials) => this.#send('GET', path, { ...options, isUrgent: true, credentials }),
+      options.signal,
+    )
     response.socket.setTimeout(0)
     // It may say nothing for hours: that its other end is gone is found by the kernel's own probes.
     response.socket.setKeepAlive(true, probeMs)
@@ -97,7 +106,7 @@ export class ApiClient {
    * answer. Rejects with an `ApiError` when the server refuses.
    */
   async socket<T>(path: string, options: SocketOptions, prepare: (socket: WebSocket) => T): Promise<T> {
-    return await this.#authenticated((credentials) => this.#open(path, { ...options, credentials }, prepare))
+    return await this.#authenticated((credentials) => this.#open(path, { ...options, credentials }, prepare), options.signal)
   }
 
   /** What the server says when it refuses. */
@@ -108,6 +117,7 @@ export class ApiClient {
   }
 
   close(): void {
+    this.#credentials.close()
     this.#agent.destroy()
     this.#ownAgent.destroy()
     this.#socketAgent.destroy()
@@ -141,13 +151,13 @@ export class ApiClient {
   }
 
   /** Once more with new credentials where those that there were are not taken. */
-  async #authenticated<T>(ask: (credentials: Credentials) => Promise<T>): Promise<T> {
-    const credentials = await this.#credentials.get()
+  async #authenticated<T>(ask: (credentials: Credentials) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const credentials = await this.#credentials.get(signal)
     try {
       return await ask(credentials)
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 401) || !this.#credentials.refuse(credentials)) throw error
-      return await ask(await this.#credentials.get())
+      return await ask(await this.#credentials.get(signal))
     }
   }
 

@@ -2,10 +2,11 @@
  * What is sent with each request so that the API server knows who asks: a token or a certificate. New ones are asked for in the
  * background before they run out; nobody waits, and nobody is told of a failure, as long as the old ones serve.
  */
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { abortable } from '../../core/abortable.ts'
 import { EngineError } from '../../core/errors.ts'
-import type { Cluster, ExecPlugin } from './kubeconfig.ts'
+import type { Cluster } from './kubeconfig.ts'
+import { runPlugin, type PluginAnswer } from './login-plugin.ts'
 
 export interface Credentials {
   readonly authorization?: string
@@ -19,7 +20,6 @@ const tokenFileMs = 60_000
 const earlyMs = 60_000
 /** After a failure in the background. */
 const againMs = 5000
-const execBoundMs = 60_000
 
 /** Both by the host's clock, since that is what credentials say: where it is wrong, the API server refuses them, and new ones are asked for. */
 interface Kept {
@@ -33,19 +33,25 @@ interface Kept {
 export class CredentialSource {
   readonly #cluster: Cluster
   readonly #env: NodeJS.ProcessEnv
+  readonly #tell: (text: string) => void
+  readonly #closing = new AbortController()
   #kept: Kept | undefined
   #renewing: Promise<Kept> | undefined
+  /** How many cannot go on without new ones. */
+  #waiting = 0
 
-  constructor(cluster: Cluster, env: NodeJS.ProcessEnv) {
+  /** `tell` gets what a login says to people while somebody waits for it. */
+  constructor(cluster: Cluster, env: NodeJS.ProcessEnv, tell: (text: string) => void = () => {}) {
     this.#cluster = cluster
     this.#env = env
+    this.#tell = tell
   }
 
-  /** Throws an `EngineError` when there are none to be had. */
-  async get(): Promise<Credentials> {
+  /** Throws an `EngineError` when there are none to be had. A signal ends the waiting; others may wait for the same. */
+  async get(signal?: AbortSignal): Promise<Credentials> {
     const kept = this.#kept
     const now = Date.now()
-    if (!kept || now >= kept.until) return (await this.#renew()).credentials
+    if (!kept || now >= kept.until) return await this.#wait(signal)
     if (now >= kept.renewAt) {
       this.#renew().catch(() => {
         if (this.#kept === kept) this.#kept = { ...kept, renewAt: Date.now() + againMs }
@@ -59,6 +65,21 @@ export class CredentialSource {
     const { exec, tokenFile, certFile, keyFile } = this.#cluster.user
     if (this.#kept?.credentials === credentials) this.#kept = undefined
     return [exec, tokenFile, certFile, keyFile].some((source) => source !== undefined)
+  }
+
+  /** Ends a login that goes on. */
+  close(): void {
+    this.#closing.abort()
+  }
+
+  async #wait(signal: AbortSignal | undefined): Promise<Credentials> {
+    this.#waiting++
+    try {
+      const { credentials } = await (signal ? abortable(this.#renew(), signal) : this.#renew())
+      return credentials
+    } finally {
+      this.#waiting--
+    }
   }
 
   /** Whoever comes first asks for all. */
@@ -83,7 +104,11 @@ export class CredentialSource {
       const pair = Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64')
       return { credentials: { ...certificate, authorization: `Basic ${pair}` }, ...forEver }
     }
-    if (user.exec && cert === undefined) return await runPlugin(user.exec, this.#cluster, this.#env)
+    if (user.exec && cert === undefined) {
+      const { signal } = this.#closing
+      const tell = (text: string): void => void (this.#waiting > 0 && this.#tell(text))
+      return keptOf(await runPlugin({ plugin: user.exec, cluster: this.#cluster, env: this.#env, signal, tell }))
+    }
     return { credentials: certificate, ...forEver }
   }
 
@@ -98,56 +123,7 @@ export class CredentialSource {
 
 const forEver = { renewAt: Infinity, until: Infinity }
 
-interface ExecCredential {
-  readonly status?: {
-    readonly token?: string
-    readonly clientCertificateData?: string
-    readonly clientKeyData?: string
-    readonly expirationTimestamp?: string
-  }
-}
-
-async function runPlugin(plugin: ExecPlugin, cluster: Cluster, env: NodeJS.ProcessEnv): Promise<Kept> {
-  const told = {
-    apiVersion: plugin.apiVersion,
-    kind: 'ExecCredential',
-    spec: {
-      interactive: false,
-      ...(plugin.provideClusterInfo && {
-        cluster: {
-          server: cluster.server.href,
-          ...(cluster.ca !== undefined && { 'certificate-authority-data': Buffer.from(cluster.ca).toString('base64') }),
-          ...(cluster.insecure && { 'insecure-skip-tls-verify': true }),
-        },
-      }),
-    },
-  }
-  const printed = await new Promise<string>((resolve, reject) => {
-    const options = { env: { ...env, ...plugin.env, KUBERNETES_EXEC_INFO: JSON.stringify(told) }, timeout: execBoundMs, maxBuffer: 4 << 20 }
-    const child = execFile(plugin.command, [...plugin.args], options, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout)
-      const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-      const why = isMissing ? 'it was not found' : stderr.trim().split('\n').slice(-3).join('\n') || error.message
-      reject(
-        new EngineError(`The credentials of context ${JSON.stringify(cluster.name)} could not be had: ${plugin.command} failed: ${why}`, {
-          cause: error,
-          hint: (isMissing ? plugin.installHint : undefined) ?? 'Check that "kubectl get pods" works; a login may have run out.',
-        }),
-      )
-    })
-    child.stdin?.end()
-  })
-  let credential: ExecCredential
-  try {
-    credential = JSON.parse(printed) as ExecCredential
-  } catch (error) {
-    // Never the text itself: it may hold a token.
-    throw new EngineError(`${plugin.command} printed ${printed.length} characters that are no JSON instead of credentials.`, {
-      cause: error,
-    })
-  }
-  const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = credential.status ?? {}
-  if (token === undefined && cert === undefined) throw new EngineError(`${plugin.command} gave neither a token nor a certificate.`)
+function keptOf({ token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp }: PluginAnswer): Kept {
   const until = Date.parse(expirationTimestamp ?? '')
   const now = Date.now()
   return {

@@ -65,6 +65,8 @@ export interface KubernetesEngineOptions {
   readonly connectMs?: number
   /** Ends the search for the cluster. */
   readonly signal?: AbortSignal | undefined
+  /** Gets what people should know while they wait for it: a code that a login wants to be typed in elsewhere. */
+  readonly tell?: ((text: string) => void) | undefined
   /** The supervisor runs in a pod itself. */
   readonly place?: DetachedPlace | undefined
 }
@@ -102,11 +104,12 @@ export async function createKubernetesEngine({
   env = process.env,
   connectMs = 10_000,
   signal,
+  tell,
   place,
 }: KubernetesEngineOptions): Promise<Engine> {
   const parsed = parseSettings(settings)
   const cluster = await findCluster(parsed.context, env)
-  const client = new ApiClient(cluster, env)
+  const client = new ApiClient(cluster, env, tell)
   const namespace = place?.namespace ?? parsed.namespace ?? cluster.namespace
   const engine = new Kubernetes({ owner, runtimeDirectory, settings: parsed, client, namespace, place })
   try {
@@ -207,8 +210,9 @@ class Kubernetes implements Engine {
     }
   }
 
-  /** Asks the cluster whether it is there, for no longer than `ms`. */
+  /** Asks the cluster whether it is there, for no longer than `ms`; a login before that has its own time. */
   async connect(ms: number, outer?: AbortSignal): Promise<void> {
+    await this.#client.login(outer)
     const late = new DOMException('The time is over.', 'TimeoutError')
     const patienceMs = Math.min(ms, 2000)
     await withTimeLimit({ ms, late, outer }, (signal) => this.#client.call('GET', '/version', { signal, patienceMs }))

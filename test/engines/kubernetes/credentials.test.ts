@@ -4,11 +4,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { ApiClient } from '../../../src/engines/kubernetes/api-client.ts'
 import { CredentialSource } from '../../../src/engines/kubernetes/credentials.ts'
 import type { Cluster, User } from '../../../src/engines/kubernetes/kubeconfig.ts'
+import { createKubernetesEngine } from '../../../src/engines/kubernetes/kubernetes-engine.ts'
 
 let folder = ''
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'credentials-'))))
@@ -68,6 +70,90 @@ test('a login is renewed in the background, and the old one serves until it has 
   await expect(source.get()).rejects.toThrow(/no login/)
   rmSync(join(folder, 'broken'))
   expect(await token()).toBe(`Bearer token-${asked()}`)
+})
+
+/** A login that is this script; what it is told is secret. */
+function plugin(script: string, tell?: (text: string) => void): CredentialSource {
+  const command = write('plugin', `#!/bin/sh\ncd "${folder}"\n${script}\n`)
+  chmodSync(command, 0o755)
+  const args = ['--oidc-client-secret=hush']
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command, args, env: {}, provideClusterInfo: false }
+  return new CredentialSource(clusterOf({ exec }), process.env, tell)
+}
+
+const errorOf = async (source: CredentialSource): Promise<unknown> => await source.get().then(String, (error: unknown) => error)
+
+test.each([
+  ['exit 3', /plugin ended with exit code 3$/],
+  ['echo "no such tenant" >&2; exit 3', /plugin ended with exit code 3: no such tenant$/],
+  ['kill -9 $$', /plugin was ended by SIGKILL$/],
+  ['echo "secret-token"', /printed 13 characters that are no JSON/],
+])('a login that fails is told without its arguments and its answer: %s', async (script, message) => {
+  const error = await errorOf(plugin(script))
+  expect(error).toMatchObject({ code: 'ENGINE', message: expect.stringMatching(message) as string })
+  expect(inspect(error)).not.toMatch(/hush|secret-token/)
+})
+
+test('a login that never ends is told with its name and the time it had', async () => {
+  const source = plugin('echo $$ > pid; exec sleep 600')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const error = errorOf(source)
+  while (!existsSync(join(folder, 'pid'))) await new Promise(setImmediate)
+  vi.advanceTimersByTime(60_000)
+  expect(await error).toMatchObject({ message: expect.stringMatching(/plugin gave none within 60 s$/) as string })
+})
+
+test('what a login says to a person is told while it waits for that person', async () => {
+  const said: string[] = []
+  const answer = `{"status":{"token":"t"}}`
+  const source = plugin(`echo "enter ABC-123" >&2; until [ -e entered ]; do sleep 0.02; done; echo '${answer}'`, (text) => {
+    said.push(text)
+    write('entered', '')
+  })
+  expect(await source.get()).toEqual({ authorization: 'Bearer t' })
+  expect(said).toEqual(['plugin: enter ABC-123'])
+  const quick = plugin(`echo "old option" >&2; echo '${answer}'`, (text) => said.push(text))
+  await quick.get()
+  expect(said).toHaveLength(1)
+})
+
+test('a login ends with whoever it is for', async () => {
+  const source = plugin('echo $$ > pid; exec sleep 600')
+  const stop = new AbortController()
+  const first = source.get(stop.signal)
+  const second = source.get()
+  const pidFile = join(folder, 'pid')
+  await expect.poll(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '', soon).toBe(true)
+  stop.abort(new Error('stopped'))
+  await expect(first).rejects.toThrow('stopped')
+  const isAlive = (): boolean => existsSync(`/proc/${readFileSync(pidFile, 'utf8').trim()}/stat`)
+  expect(isAlive()).toBe(true)
+  source.close()
+  await expect(second).rejects.toMatchObject({ name: 'AbortError' })
+  await expect.poll(isAlive, soon).toBe(false)
+})
+
+test('a login may take longer than the cluster has to answer', async () => {
+  const server = createServer((request, response) => {
+    response.writeHead(request.headers.authorization === 'Bearer t' ? 200 : 401).end('{}')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const command = write('slow', `#!/bin/sh\nsleep 1; echo '{"status":{"token":"t"}}'\n`)
+  chmodSync(command, 0o755)
+  const KUBECONFIG = write(
+    'config',
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      users: [{ name: 'u', user: { exec: { command } } }],
+      'current-context': 'c',
+    }),
+  )
+  const engine = await createKubernetesEngine({ owner: 'o', runtimeDirectory: folder, env: { ...process.env, KUBECONFIG }, connectMs: 300 })
+  await engine.close()
 })
 
 test('what was refused after it has been replaced is not asked for again', async () => {

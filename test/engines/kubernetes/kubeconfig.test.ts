@@ -113,6 +113,6 @@ describe('a kubeconfig', () => {
     const exec = '{ exec: { command: no-such-login, installHint: install it so } }'
     const cluster = await findCluster('far', { KUBECONFIG: write('config', two.replace('{ token: secret }', exec)) })
     const error = await new CredentialSource(cluster, process.env).get().catch((thrown: unknown) => thrown as EngineError)
-    expect(error).toMatchObject({ hint: 'install it so', message: expect.stringMatching(/no-such-login failed: it was not found/) })
+    expect(error).toMatchObject({ hint: 'install it so', message: expect.stringMatching(/no-such-login was not found/) })
   })
 })
