@@ -41,6 +41,9 @@ export interface DetachedSupervisors {
   lines(run: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<string>
   /** A stream to the control socket of one that runs. */
   connect(run: string, signal: AbortSignal): Promise<Duplex>
-  /** Removes it with all that it owns, living or not. */
-  remove(run: string): Promise<void>
+  /**
+   * Removes it with all that it owns, living or not. With a signal it waits for that, and answers whether all was gone before the signal
+   * aborted.
+   */
+  remove(run: string, signal?: AbortSignal): Promise<boolean>
 }

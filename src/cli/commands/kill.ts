@@ -2,8 +2,9 @@ import { UsageError } from '../../core/errors.ts'
 import { cancelLiving, findLiving, findLivingRun, type LivingRun } from '../control/living-runs.ts'
 import { NothingFound, searching, type Search } from '../control/search.ts'
 import { findWorkers, removeWorker, silentText, workersNamed, type Found, type KnownWorker } from '../control/workers.ts'
-import { detachedNamed, type DetachedTree } from '../detached/find.ts'
-import { findLivingDetached, type LivingDetached } from '../detached/living.ts'
+import { detachedNamed } from '../detached/find.ts'
+import { findLivingDetached, type LivingDetached, type SilentTree } from '../detached/living.ts'
+import { removeTree } from '../detached/remove.ts'
 import { exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
 
@@ -23,27 +24,35 @@ async function killFound(ids: readonly string[], { now, json }: KillFlags, io: I
   await using detached = here.every(Boolean) ? undefined : await findLivingDetached(io, search)
   const found = ids.map((id, index) => here[index] ?? (detached && detachedRun(id, detached)))
   const others: Found = found.every(Boolean) ? { workers: [], silent: [] } : await findWorkers(io, search)
-  const chosen = ids.map((id, index) => found[index] ?? { id, workers: abandonedOnes(id, others) })
+  const chosen = ids.map((id, index) => found[index] ?? { id, workers: abandonedOnes(id, others, detached?.silent) })
   const killed = await Promise.all(
     chosen.map(async (one) => {
+      if ('supervisors' in one) return { id: one.run, text: await killUnasked(one) }
       if ('client' in one) await cancelLiving(one, now ?? false)
-      else if ('supervisors' in one) await one.supervisors.remove(one.run)
       else await Promise.all(one.workers.map((worker) => removeWorker(worker, 0)))
-      return 'client' in one ? one.id : 'supervisors' in one ? one.run : (one.workers[0]?.name ?? one.id)
+      const id = 'client' in one ? one.id : (one.workers[0]?.name ?? one.id)
+      return { id, text: `${id} is gone` }
     }),
   )
-  if (json) io.stdout.write(`${JSON.stringify(killed)}\n`)
-  else io.stderr.write(killed.map((id) => `${id} is gone\n`).join(''))
+  if (json) io.stdout.write(`${JSON.stringify(killed.map(({ id }) => id))}\n`)
+  else io.stderr.write(killed.map(({ text }) => `${text}\n`).join(''))
   return exitCodes.done
 }
 
+/** Its supervisor cannot be asked to cancel the run and stay to be read: all of it goes. */
+async function killUnasked(tree: SilentTree): Promise<string> {
+  const text = await removeTree(tree)
+  return `${text}; its supervisor could not be asked (${tree.why}), so its log goes too`
+}
+
 /** A run of a detached tree; the whole tree where its supervisor does not answer. */
-function detachedRun(wanted: string, { runs, silent }: LivingDetached): LivingRun | DetachedTree | undefined {
+function detachedRun(wanted: string, { runs, silent }: LivingDetached): LivingRun | SilentTree | undefined {
   const isNobody = wanted === 'latest' && runs.length === 0
   return (isNobody ? undefined : findLivingRun(wanted, runs)) ?? detachedNamed(wanted, silent)
 }
 
-function abandonedOnes(wanted: string, { workers, silent }: Found): KnownWorker[] {
+function abandonedOnes(wanted: string, { workers, silent: engines }: Found, trees: readonly SilentTree[] = []): KnownWorker[] {
+  const silent = [...engines, ...trees.map(({ run, why }) => `the supervisor of ${run} could not be asked (${why})`)]
   const found = workersNamed(wanted, workers)
   const [first] = found
   if (!first && wanted === 'latest') throw new NothingFound(`No run is alive; cowait ps shows what is.${silentText(silent)}`)

@@ -31,7 +31,7 @@ export async function findDetached(io: Io, search: Search = {}): Promise<Detache
 }
 
 /** By an exact id, a prefix that fits one only, or `latest`; nothing when none fits. */
-export function detachedNamed(wanted: string, trees: readonly DetachedTree[]): DetachedTree | undefined {
+export function detachedNamed<T extends DetachedTree>(wanted: string, trees: readonly T[]): T | undefined {
   if (wanted === 'latest') return trees.at(-1)
   const exact = trees.find(({ run }) => run === wanted)
   if (exact) return exact

@@ -7,7 +7,7 @@ export interface Metadata {
   readonly deletionTimestamp?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
-  readonly ownerReferences?: readonly { readonly name: string }[]
+  readonly ownerReferences?: readonly { readonly name: string; readonly uid?: string }[]
 }
 
 export interface Waiting {

@@ -9,7 +9,7 @@ import { findCluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
 import { cowait, Invocation, type Ended } from '../../cli/cowait.ts'
 import { hasKubernetes } from './available.ts'
 import { ownedBy } from './cluster.ts'
-import { api, kubectl, until } from './namespace.ts'
+import { api, kubectl, until, withoutRight } from './namespace.ts'
 
 const isThere = await hasKubernetes()
 const ownCluster = process.env['TEST_CLUSTER']
@@ -128,6 +128,25 @@ describe.runIf(isThere)('cowait run --detach', () => {
     expect((await there('kill', second)).code).toBe(0)
     expect((await there('attach', second)).code).toBe(130)
     for (const one of [run, second]) await only(one)
+  })
+
+  test('kill of one whose supervisor cannot be asked says so, and is done when all of it is gone', async () => {
+    const run = await detach('jobs:both', '-i', 'until=1h')
+    await until('it has called both', async () => (await listed()).filter(({ parent }) => parent === run).length === 2)
+    const child = (await listed()).find(({ parent }) => parent === run)?.id ?? ''
+    const [wholly, partly] = await withoutRight({ namespace, resource: 'pods/exec', verb: 'create' }, async () => {
+      const one = await there('kill', child)
+      return [await there('kill', run), one]
+    })
+    const { items } = (await api('GET', `${pods}?labelSelector=app.kubernetes.io/managed-by=cowait`)) as { items: object[] }
+    expect(items).toEqual([])
+    expect(wholly).toMatchObject({ code: 0, stdout: '' })
+    expect(wholly.stderr).toMatch(
+      new RegExp(`^${run} is gone; its supervisor could not be asked \\(.* may not \\w+ pods/exec .*its log goes too\\n$`),
+    )
+    // Its worker's label tells of it, and nobody but its supervisor may end it.
+    expect(partly.code).toBe(2)
+    expect(partly.stderr).toContain(child)
   })
 
   test('who starts it may be killed at once; its Job may be deleted by hand; nothing is left', async () => {

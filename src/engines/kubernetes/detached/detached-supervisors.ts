@@ -15,6 +15,7 @@ import { startExec } from '../exec-session.ts'
 import { imageOf } from '../pod-spec.ts'
 import type { KubernetesSettings } from '../settings.ts'
 import { podLog, type LogOptions } from './pod-log.ts'
+import { Remainder } from './remainder.ts'
 import { startSupervisor } from './start-supervisor.ts'
 import { detachedLabel, taskAnnotation } from './supervisor-job.ts'
 
@@ -101,12 +102,16 @@ export class KubernetesDetached implements DetachedSupervisors {
     }
   }
 
-  async remove(run: string): Promise<void> {
+  async remove(run: string, signal?: AbortSignal): Promise<boolean> {
     const { client } = this.#options
     try {
-      await client.call('DELETE', `${this.#jobs}/${run}`, { query: { propagationPolicy: 'Background' } })
+      const left = signal && (await Remainder.of(run, { client, pods: this.#pods, jobs: this.#jobs, signal }))
+      await client.call('DELETE', `${this.#jobs}/${run}`, { query: { propagationPolicy: 'Background' } }).catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+      })
+      return (await left?.gone()) ?? false
     } catch (error) {
-      if (!isMissing(error)) throw connectionError(error, client.cluster)
+      throw connectionError(error, client.cluster)
     }
   }
 
