@@ -7,6 +7,7 @@ import { taskName } from '../core/task-name.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Down } from '../protocol/messages.ts'
 import { addonNote } from './addon-note.ts'
+import { scratchNote } from './scratch-note.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
 
@@ -26,7 +27,7 @@ export function describeFailure(thrown: unknown, message: RunMessage, definition
   const code = definition ? codeOf(thrown, run) : 'TASK_NOT_LOADED'
   const retryable = code === 'TASK_FAILED' && !isFinal(original) && wantsRetry(original, path, message, definition)
   const { message: said, ...summary } = summarize(original)
-  const note = addonNote(original)
+  const note = addonNote(original) ?? scratchNote(original, message.code.path)
   return {
     error: { code, ...summary, message: note === undefined ? said : `${said}\n${note}`, path },
     value: encodeError(original),

@@ -25,6 +25,22 @@ async function left(id: string): Promise<Listed[]> {
   return (JSON.parse((await at('ps', '--json')).stdout) as Listed[]).filter((one) => one.id === id)
 }
 
+describe.skipIf(!hasDocker())('the folder of the program', { timeout: 120_000 }, () => {
+  test.each(['writes', 'asks'])('cannot be written to, and the error says where to: %s', async (name) => {
+    project.write(
+      'writing.ts',
+      `import { writeFileSync } from 'node:fs'
+import { task } from 'cowait'
+export const writes = task(async () => writeFileSync('result.txt', 'written'))
+export const asks = task(async () => await writes())
+`,
+    )
+    const { code, stderr } = await at('run', `writing:${name}`, '--engine', 'docker', '--image', 'node:24-slim')
+    expect(stderr).toMatch(/EROFS.*result\.txt'\n(?:.*\n)*.*write to the scratch folder, os\.tmpdir\(\) \(here \/tmp\)/)
+    expect(code).toBe(1)
+  })
+})
+
 describe.skipIf(!hasDocker())('--keep-failed', { timeout: 120_000 }, () => {
   test('keeps the container of the run that failed, to look into and to remove, and no other', async () => {
     const args = ['--engine', 'docker', '--image', 'node:24-slim', '--keep-failed']

@@ -33,6 +33,21 @@ export const telling = task(async (_, { log }) => {
     expect((await running.ended).code).toBe(130)
   })
 
+  test.each(['writes', 'asks'])('is told where to write instead of the folder of the program: %s', async (name) => {
+    using project = new TestProject()
+    project.write(
+      'writing.ts',
+      `import { writeFileSync } from 'node:fs'
+import { task } from 'cowait'
+export const writes = task(async () => writeFileSync('result.txt', 'written'))
+export const asks = task(async () => await writes())
+`,
+    )
+    const { code, stderr } = await cowait(['run', `writing:${name}`, '--engine', 'kubernetes'], { cwd: project.root })
+    expect(stderr).toMatch(/EACCES.*result\.txt'\n(?:.*\n)*.*write to the scratch folder, os\.tmpdir\(\) \(here \/tmp\)/)
+    expect(code).toBe(1)
+  })
+
   test('is told by cowait doctor what it finds of a cluster', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'cowait-doctor-'))
     const doctor = (env: NodeJS.ProcessEnv): Promise<Ended> => cowait(['doctor'], { cwd: folder, env: { HOME: folder, ...env } })
