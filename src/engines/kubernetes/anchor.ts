@@ -53,10 +53,7 @@ export class Anchor {
   #problem: unknown
   #job: Promise<Metadata> | undefined
 
-  constructor(
-    client: ApiClient,
-    { namespace, owner, job, refusals, leaseSeconds = shortLeaseSeconds, settings = {} }: AnchorOptions,
-  ) {
+  constructor(client: ApiClient, { namespace, owner, job, refusals, leaseSeconds = shortLeaseSeconds, settings = {} }: AnchorOptions) {
     this.#client = client
     this.#jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
     this.#owner = owner

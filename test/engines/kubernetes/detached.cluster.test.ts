@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { directPort } from '../../../src/engines/kubernetes/direct-tls.ts'
 import { findCluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
 import { cowait, Invocation, type Ended } from '../../cli/cowait.ts'
+import { ApiProxy, type Asked } from './api-proxy.ts'
 import { hasKubernetes } from './available.ts'
 import { ownedBy } from './cluster.ts'
 import { api, kubectl, until, withoutRight } from './namespace.ts'
@@ -193,6 +194,30 @@ describe.runIf(isThere)('cowait run --detach', () => {
     const run = await detach('jobs:both', '-i', 'until=1h')
     expect(await deadlineOf(run)).toBeUndefined()
     await only(run)
+  })
+
+  test('it is handed over when its run has begun: it may end before that, and who starts it may be killed', async () => {
+    await using proxy = await ApiProxy.open()
+    const env = { ...process.env, KUBECONFIG: proxy.kubeconfig }
+    const isHandover = ({ what, url }: Asked): boolean => what === 'PATCH' && url.includes('/jobs/')
+    proxy.fault = (asked) => (isHandover(asked) ? { delayMs: 12_000 } : undefined)
+    const short = await cowait(['run', 'jobs:sees', '--engine', 'kubernetes', '--detach'], { cwd: project, env })
+    expect(short, short.stderr).toMatchObject({ code: 0 })
+    expect((await there('attach', short.stdout.trim())).code).toBe(0)
+    await only(short.stdout.trim())
+
+    proxy.fault = (asked) => (isHandover(asked) ? { delayMs: 60_000 } : undefined)
+    const before = proxy.asked.filter(isHandover).length
+    const starting = new Invocation(['run', 'jobs:both', '-i', 'until=1h', '--engine', 'kubernetes', '--detach'], { cwd: project, env })
+    await until('it is about to be handed over', async () => proxy.asked.filter(isHandover).length > before)
+    const [job = ''] = await jobsOfRuns()
+    await until('its run has begun', async () => (await listed()).some(({ parent }) => parent === job))
+    starting.child.kill('SIGKILL')
+    await starting.ended
+    await api('PATCH', `${jobs}/${job}`, { spec: { activeDeadlineSeconds: 1 } })
+    await until('its Job is gone', async () => !(await jobsOfRuns()).includes(job), 60_000)
+    await until('its pods are gone', async () => ((await api('GET', pods)) as { items: object[] }).items.length === 0, 60_000)
+    await cowait(['prune'], { cwd: project })
   })
 
   test('begins under a quota that wants every pod to name its cpu and memory', async () => {

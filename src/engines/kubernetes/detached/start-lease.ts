@@ -1,6 +1,6 @@
 /**
  * The deadline of a supervisor's Job while it is being started, moved on by who starts it: of a start that is killed or cut off nothing
- * stays. It ends when the supervisor goes on alone.
+ * stays. It ends when the supervisor has begun its run.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ApiClient } from '../api-client.ts'

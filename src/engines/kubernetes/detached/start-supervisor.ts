@@ -69,13 +69,14 @@ export async function startSupervisor(
     await supervisor.connect()
     report({ phase: 'booting' })
     await supervisor.deliver(setupOf(archive, metadata, about.namespace), archive.pieces)
+    await supervisor.tell(plan)
   }
+  // Its pod stays until we are gone, so a run that has ended by now can be read all the same.
   await client.call('PATCH', `${jobs}/${run}`, {
     body: handedOver(settings),
     contentType: 'application/merge-patch+json',
     signal: supervisor.signal,
   })
-  await supervisor.tell(plan)
 }
 
 function setupOf({ program }: Archive, { name, uid }: Metadata, namespace: string): Setup {

@@ -53,7 +53,7 @@ export function opensBy({ spec }: Job, hash: string): boolean {
   return spec?.template?.spec?.containers?.some(({ command }) => command?.includes(hash)) === true
 }
 
-/** What changes in the Job when its supervisor has all that it needs: it has no deadline, and its end is to be seen. */
+/** What changes in the Job when its supervisor has begun its run: it has no deadline, and its end is to be seen. */
 export function handedOver({ keepDetached = keptSeconds }: KubernetesSettings): object {
   return { spec: { activeDeadlineSeconds: null, ttlSecondsAfterFinished: keepDetached } }
 }

@@ -10,7 +10,8 @@
  * 2. The answer of last resort is `exit`: with it everything in the container ends.
  * 3. Asked to, it listens on the pod's own addresses too (direct-server.ts); the latest proved connection is the one that counts.
  * 4. A pod that was kept stays when its worker has ended and its supervisor is gone, until the cluster removes it.
- * 5. What is started may be a supervisor itself: from then on it needs nobody, and its prints are the pod's log as they are.
+ * 5. What is started may be a supervisor itself: from then on it needs nobody, and its prints are the pod's log as they are. Whoever started
+ *    it lets it go when the cluster knows that it is to be kept, and until then its pod does not end.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
@@ -64,6 +65,8 @@ let isOrphaned = false
 let leaving: NodeJS.Timeout | undefined
 let current: Socket | undefined
 let hurry: () => void = () => {}
+let letGo: () => void = () => {}
+const isAlone = new Promise<void>((resolve) => (letGo = resolve))
 const isHurried = new Promise<void>((resolve) => (hurry = resolve)).then(() => pause(lastWordsMs))
 const early: (Buffer | undefined)[] = []
 
@@ -137,7 +140,8 @@ async function listen({ port, key }: Listen): Promise<void> {
 
 function waitForSupervisor(): void {
   clearTimeout(leaving)
-  if (isDetached || isOrphaned) return
+  if (isDetached) return letGo()
+  if (isOrphaned) return
   leaving = setTimeout(() => {
     if (hasExited && isKept) return
     if (hasExited || !worker) process.exit(1)
@@ -247,8 +251,10 @@ async function leave(exit: PodExit): Promise<void> {
   hasExited = true
   session.send(up.channelEnd, Buffer.alloc(0))
   session.send(up.exit, Buffer.from(JSON.stringify(exit)))
-  // Whoever started a supervisor listens to it no longer than until its run has begun.
-  if (isDetached) void pause(session.isConnected ? reconnectMs : 0).then(hurry)
+  if (isDetached) {
+    if (session.isConnected) await Promise.race([isAlone, isHurried])
+    hurry()
+  }
   const heard = session.confirmed()
   await Promise.race([heard, isHurried])
   if (session.isConnected) await Promise.race([heard, pause(lastWordsMs)])
