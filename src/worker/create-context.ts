@@ -1,5 +1,7 @@
 import type { Logger, TaskContext } from '../core/context.ts'
 import type { LogLevel } from '../core/events.ts'
+import { cut } from '../protocol/cut-summary.ts'
+import { asText } from './as-text.ts'
 import type { Output } from './output.ts'
 
 interface Progress {
@@ -17,6 +19,8 @@ interface ContextSources {
 
 /** At most this many progress messages a second leave the worker; the last one always does. */
 const progressPerSecond = 10
+/** What the other side would keep of it. */
+const maxMessageLength = 4096
 
 /** The context that a task's function gets as its second parameter. */
 export function createContext(run: { run: string; name: string; attempt: number }, output: Output, sources: ContextSources): TaskContext {
@@ -60,8 +64,23 @@ function coalesced(send: (progress: Progress) => void): TaskContext['progress'] 
     pending = undefined
     pause = setTimeout(flush, 1_000 / progressPerSecond).unref()
   }
-  return (value, info = {}) => {
-    pending = { value, ...info }
+  return (value, info) => {
+    pending = readProgress(value, info) ?? pending
     if (!pause) flush()
   }
+}
+
+/** A report is for people: one that cannot be told is dropped, and ends no run. */
+function readProgress(value: unknown, info: { total?: unknown; message?: unknown } | null | undefined): Progress | undefined {
+  if (!isFiniteNumber(value)) return undefined
+  const { total, message } = info ?? {}
+  return {
+    value,
+    ...(isFiniteNumber(total) && { total }),
+    ...(message !== undefined && { message: cut(asText(message), maxMessageLength) }),
+  }
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
 }

@@ -65,6 +65,42 @@ describe('a call', () => {
     expect(items).toHaveLength(200)
   })
 
+  test('is not ended by a report of its progress that cannot be told', async () => {
+    await using rt = createTestRuntime()
+    const unreadable = {
+      toString: () => {
+        throw new Error('no text')
+      },
+    }
+    const reports: [unknown, object?][] = [
+      [NaN],
+      [Infinity],
+      [1n],
+      ['half'],
+      [1, { total: Infinity, message: 7, type: 'done', run: 'other' }],
+      [2, { total: 1n, message: unreadable }],
+      [3, null as never],
+      [4, { total: 5, message: 'x'.repeat(100_000) }],
+    ]
+    const heard: object[] = []
+    for (const [value, info] of reports) {
+      const reporting = task(async (_: {}, { progress }) => {
+        progress(value as number, info)
+        return 'done'
+      })
+      const run = rt.run(reporting)
+      using _listening = run.on('progress', (each) => heard.push(each))
+      expect(await run).toBe('done')
+    }
+    expect(heard).toMatchObject([
+      { value: 1, message: '7' },
+      { value: 2, message: expect.any(String) },
+      { value: 3 },
+      { value: 4, total: 5, message: expect.stringMatching(/^x{4000}/) },
+    ])
+    expect(heard.map((each) => 'total' in each)).toEqual([false, false, false, true])
+  })
+
   test('carries values of many megabytes', async () => {
     await using rt = createTestRuntime()
     const size = task(async ({ bytes }: { bytes: Uint8Array }) => ({ bytes, size: bytes.length }))
