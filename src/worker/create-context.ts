@@ -22,9 +22,16 @@ const progressPerSecond = 10
 /** What the other side would keep of it. */
 const maxMessageLength = 4096
 
-/** The context that a task's function gets as its second parameter. */
-export function createContext(run: { run: string; name: string; attempt: number }, output: Output, sources: ContextSources): TaskContext {
-  return {
+export interface OwnContext {
+  /** What a task's function gets as its second parameter. */
+  readonly context: TaskContext
+  /** Sends the last report of progress, if it still waits. */
+  readonly flush: () => void
+}
+
+export function createContext(run: { run: string; name: string; attempt: number }, output: Output, sources: ContextSources): OwnContext {
+  const { progress, flush } = coalesced(sources.progress)
+  const context: TaskContext = {
     id: run.run,
     name: run.name,
     attempt: run.attempt,
@@ -36,8 +43,9 @@ export function createContext(run: { run: string; name: string; attempt: number 
       return sources.state() as undefined
     },
     parent: sources.parent,
-    progress: coalesced(sources.progress),
+    progress,
   }
+  return { context, flush }
 }
 
 function createLogger(output: Output, bound: object): Logger {
@@ -54,20 +62,23 @@ function createLogger(output: Output, bound: object): Logger {
   }
 }
 
-function coalesced(send: (progress: Progress) => void): TaskContext['progress'] {
+function coalesced(send: (progress: Progress) => void): { progress: TaskContext['progress']; flush: () => void } {
   let pending: Progress | undefined
   let pause: NodeJS.Timeout | undefined
   const flush = (): void => {
-    pause = undefined
     if (!pending) return
     send(pending)
     pending = undefined
-    pause = setTimeout(flush, 1_000 / progressPerSecond).unref()
   }
-  return (value, info) => {
+  const tick = (): void => {
+    pause = pending && setTimeout(tick, 1_000 / progressPerSecond).unref()
+    flush()
+  }
+  const progress: TaskContext['progress'] = (value, info) => {
     pending = readProgress(value, info) ?? pending
-    if (!pause) flush()
+    if (!pause) tick()
   }
+  return { progress, flush }
 }
 
 /** A report is for people: one that cannot be told is dropped, and ends no run. */

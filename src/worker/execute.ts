@@ -41,6 +41,7 @@ export class Execution {
   readonly #options: ExecutionOptions
   #markFinished!: () => void
   readonly #outside: OutsideErrors
+  readonly #flushProgress: () => void
   #definition: TaskDefinition | undefined
   #body: TaskBody | undefined
 
@@ -51,12 +52,13 @@ export class Execution {
     this.#outside = new OutsideErrors(output)
     const { run, attempt, handlers = [] } = message
     this.line = new ParentLine({ run, attempt, bodies, handlers, within: (body) => runInScope(this.scope, body) })
-    const context = createContext(message, output, {
+    const { context, flush } = createContext(message, output, {
       signal: () => this.scope.signal,
       state: () => this.#body?.state,
       parent: this.line.parent,
       progress: (progress) => channel.send({ type: 'progress', run, ...progress }),
     })
+    this.#flushProgress = flush
     this.scope = new Scope({ caller, context })
   }
 
@@ -76,6 +78,7 @@ export class Execution {
     try {
       const value = await this.#outcome()
       this.#outside.succeed()
+      this.#flushProgress()
       output.flush(message.flush)
       await bodies.sendValue({ type: 'done', run: message.run, value })
     } catch (error) {
@@ -190,6 +193,7 @@ export class Execution {
   async #fail(thrown: unknown): Promise<void> {
     const { message, bodies, output } = this.#options
     const failure = describeFailure(thrown, message, this.#definition)
+    this.#flushProgress()
     output.flush(message.flush)
     await bodies.sendValue({ type: 'fail', run: message.run, ...failure })
   }

@@ -101,6 +101,21 @@ describe('a call', () => {
     expect(heard.map((each) => 'total' in each)).toEqual([false, false, false, true])
   })
 
+  test('tells its last progress, also when it fails right after', async () => {
+    await using rt = createTestRuntime()
+    const heard: number[] = []
+    const reporting = task(async ({ fails }: { fails: boolean }, { progress }) => {
+      for (let i = 1; i <= 10; i++) progress(i)
+      if (fails) throw new RangeError('after ten')
+    })
+    for (const fails of [false, true]) {
+      const run = rt.run(reporting, { fails })
+      using _listening = run.on('progress', ({ value }) => heard.push(value))
+      expect((await run.settled()).ok).toBe(!fails)
+    }
+    expect(heard).toEqual([1, 10, 1, 10])
+  })
+
   test('carries values of many megabytes', async () => {
     await using rt = createTestRuntime()
     const size = task(async ({ bytes }: { bytes: Uint8Array }) => ({ bytes, size: bytes.length }))
