@@ -51,7 +51,13 @@ export class ItemWriter {
       }
       const { done, value } = await this.#pull(iterator)
       if (done) return value
-      this.#add(encodeItem(value, label, this.#batch.base))
+      try {
+        this.#add(encodeItem(value, label, this.#batch.base))
+      } catch (error) {
+        this.flush()
+        await leave(iterator)
+        throw error
+      }
       if (performance.now() - turnBegan < TURN_MS) continue
       this.flush()
       await nextTurn()
@@ -101,5 +107,14 @@ export class ItemWriter {
         signal.addEventListener('abort', done, { once: true })
       })
     }
+  }
+}
+
+/** Lets the producer's `finally` blocks run; what they throw does not hide why it was ended. */
+async function leave(iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.()
+  } catch {
+    return
   }
 }

@@ -116,6 +116,36 @@ describe('a call', () => {
     expect(heard).toEqual([1, 10, 1, 10])
   })
 
+  test.each(['well', 'badly'])('that yields what cannot cross leaves its generator, which ends %s', async (how) => {
+    await using rt = createTestRuntime()
+    const left: string[] = []
+    const yields = async function* (from: string) {
+      try {
+        yield 1
+        yield (() => 2) as unknown as number
+      } finally {
+        left.push(from)
+        if (how === 'badly') await Promise.reject(new TypeError('while leaving'))
+      }
+    }
+    const streaming = task(() => yields('task'))
+    const serving = task({
+      rpc: { items: () => yields('method') },
+      run: async (_: {}, { signal }) => await delay('1h', { signal }),
+    })
+    const run = rt.run(serving)
+    for (const stream of [rt.run(streaming), run.rpc.items()]) {
+      const items: number[] = []
+      const reading = async (): Promise<void> => {
+        for await (const item of stream) items.push(item)
+      }
+      await expect(reading()).rejects.toThrow(/is a function/)
+      expect(items).toEqual([1])
+    }
+    await run.cancel()
+    expect(left).toEqual(['task', 'method'])
+  })
+
   test('carries values of many megabytes', async () => {
     await using rt = createTestRuntime()
     const size = task(async ({ bytes }: { bytes: Uint8Array }) => ({ bytes, size: bytes.length }))
