@@ -1,4 +1,5 @@
 /** What `group`, `timeout` and `map` have in common: a scope inside the current one, and a body that runs in it. */
+import { onAbort } from './abort.ts'
 import { TaskCancelledError } from './errors.ts'
 import { rootScope } from './root.ts'
 import { currentScope, runInScope, type Scope } from './scope.ts'
@@ -28,7 +29,8 @@ export function openScope(around: Scope = currentScope() ?? rootScope(), frames?
 
 /**
  * Runs a body in its scope, and settles when nothing is left of what was called in it. After the body, unfinished runs are waited for
- * or cancelled. A body that ignores its cancelling is not waited for once nothing runs in the scope any more.
+ * or cancelled. A body that ignores its cancelling, from inside or with the scope around, is not waited for once nothing runs in the scope
+ * any more.
  */
 export function runBody<T>(inner: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {
   const driven = drive(inner, body, orphans).catch((error: unknown) => {
@@ -43,20 +45,33 @@ export function runBody<T>(inner: InnerScope, body: () => T | Promise<T>, orphan
   return result
 }
 
-async function drive<T>({ scope, failed }: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {
+async function drive<T>({ around, scope, failed }: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {
   let output: { value: T } | undefined
   let failure: { error: unknown } | undefined
+  const { cancelled, stopListening } = cancelledAround(around.signal, scope)
+  const running = runInScope(scope, async () => await body())
   try {
-    const running = runInScope(scope, async () => await body())
-    output = { value: await Promise.race([running, failed]) }
+    output = { value: await Promise.race([running, failed, cancelled]) }
     if (orphans === 'wait') await Promise.race([scope.idle(), failed])
   } catch (error) {
     failure = { error }
     scope.cancel(error)
     await scope.idle()
+    around.leaveBehind(running)
+  } finally {
+    stopListening()
   }
   const unseen = await scope.close('cancel')
   if (failure) throw failure.error
   if (unseen) throw unseen
   return (output as { value: T }).value
+}
+
+/** Rejects when the scope around is cancelled and nothing runs in this one any more: a body that hears it has its say before. */
+function cancelledAround(signal: AbortSignal, scope: Scope): { cancelled: Promise<never>; stopListening: () => void } {
+  let reject!: (error: unknown) => void
+  const cancelled = new Promise<never>((_, rejectCancelled) => (reject = rejectCancelled))
+  cancelled.catch(() => undefined)
+  const stopListening = onAbort(signal, () => void scope.idle().then(() => reject(signal.reason)))
+  return { cancelled, stopListening }
 }

@@ -65,6 +65,8 @@ export class Scope {
   readonly #failed = new Set<OwnedRun>()
   /** Scopes inside that own anything. */
   readonly #inner = new Set<Scope>()
+  /** Functions of groups inside that go on although the group has answered. */
+  readonly #leftBehind = new Set<Promise<unknown>>()
   readonly #stopFollowing: () => void
   #isClosed = false
 
@@ -166,6 +168,21 @@ export class Scope {
       await Promise.all(all.map((run) => run.gone))
       await nextTurn()
     }
+  }
+
+  /** The function of a group in here goes on though the group has ended. The end of the task waits for it, if the task is cancelled. */
+  leaveBehind(body: Promise<unknown>): void {
+    const { parent } = this.#options
+    if (parent) return parent.leaveBehind(body)
+    if (!this.signal.aborted) return
+    this.#leftBehind.add(body)
+    const forget = (): void => void this.#leftBehind.delete(body)
+    void body.then(forget, forget)
+  }
+
+  /** Resolves when the functions that were left behind have ended too. */
+  async rest(): Promise<void> {
+    while (this.#leftBehind.size > 0) await Promise.allSettled(this.#leftBehind)
   }
 
   /** How many runs the scope's end would cancel. */

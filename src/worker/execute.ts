@@ -44,6 +44,7 @@ export class Execution {
   readonly #flushProgress: () => void
   #definition: TaskDefinition | undefined
   #body: TaskBody | undefined
+  #isCancelled = false
 
   constructor(options: ExecutionOptions) {
     this.#options = options
@@ -63,6 +64,7 @@ export class Execution {
   }
 
   cancel(reason: CancelReason): void {
+    this.#isCancelled = true
     const { run, name } = this.#options.message
     const ErrorClass = reason.code === 'TASK_TIMEOUT' ? TaskTimeoutError : TaskCancelledError
     this.scope.cancel(new ErrorClass({ taskId: run, task: name, message: reason.message }))
@@ -120,6 +122,8 @@ export class Execution {
       this.scope.cancel(error)
       await this.#closeScope()
     }
+    // Its own clean-up in a group that has answered: the grace is for that too.
+    if (this.#isCancelled) await this.scope.rest()
     if (opened?.after) await this.#after(opened, result)
     if (!result.ok) throw result.error
     return result.value

@@ -12,6 +12,7 @@ import { Semaphore } from '../../src/core/semaphore.ts'
 import { session } from '../../src/core/session.ts'
 import { task } from '../../src/core/task.ts'
 import { timeout } from '../../src/core/timeout.ts'
+import { createTestRuntime } from '../../src/testing/index.ts'
 import { openRoot } from './concurrency-rig.ts'
 
 setFlagsFromString('--expose-gc')
@@ -109,6 +110,61 @@ test('waiting in many places of one scope warns of nothing', async () => {
   await delay(1)
   process.off('warning', warn)
   expect(warnings).toEqual([])
+})
+
+describe.each<[string, (body: () => Promise<unknown>) => Promise<unknown>]>([
+  ['group', (body) => group(body)],
+  ['timeout', (body) => timeout('1h', body)],
+])('%s whose surroundings are cancelled', (_, word) => {
+  test('answers when the runs inside are gone, though its function hears nothing', async () => {
+    await using root = await openRoot()
+    await root.run(async () => {
+      const jobs = session()
+      const runs: { status: string }[] = []
+      const answer = jobs.run(() => word(async () => (runs.push(slow({})), await new Promise(() => undefined))))
+      const told = answer.catch((error: unknown) => [error, runs[0]?.status])
+      jobs.cancel(new Error('enough'))
+      expect(await told).toEqual([expect.objectContaining({ message: 'enough' }), 'cancelled'])
+      await jobs[Symbol.asyncDispose]()
+    })
+  })
+
+  test('lets its function have its say', async () => {
+    await using root = await openRoot()
+    await root.run(async () => {
+      const jobs = session()
+      const answer = jobs.run(() => word(async () => (await slow({}).settled(), await Promise.resolve(), 'heard')))
+      jobs.cancel()
+      expect(await answer).toBe('heard')
+      await jobs[Symbol.asyncDispose]()
+    })
+  })
+
+  test('in a cancelled task, lets what is around it clean up, and what is inside', async () => {
+    await using rt = createTestRuntime()
+    const cleaned: string[] = []
+    let begin!: () => void
+    const begun = new Promise<void>((resolve) => (begin = resolve))
+    const working = task(async () => {
+      try {
+        await word(async () => {
+          try {
+            begin()
+            await delay('1h')
+          } finally {
+            await new Promise((resolve) => setTimeout(resolve, 100))
+            cleaned.push('inside')
+          }
+        })
+      } finally {
+        cleaned.push('around')
+      }
+    })
+    const run = rt.run(working)
+    await begun
+    await run.cancel()
+    expect(cleaned).toEqual(['around', 'inside'])
+  })
 })
 
 describe('a session', () => {
