@@ -11,7 +11,7 @@ export interface Group extends AsyncDisposable {
   readonly signal: AbortSignal
   /** Runs a function whose calls belong to the group. */
   run<T>(body: () => T): T
-  /** Makes a run that was called elsewhere the group's own. */
+  /** Makes a run that was called elsewhere the group's own: it is cancelled at once if the group is, or has ended. */
   add<R extends AnyRun>(run: R): R
   /** Cancels everything in the group. */
   cancel(reason?: unknown): void
@@ -72,7 +72,7 @@ class OpenGroup implements Group {
 
   add<R extends AnyRun>(run: R): R {
     if (!isRun(run)) throw atCallerLine(new TypeError(`add() takes a run; it got ${show(run)}. Write group.add(sleep()).`), this.add)
-    ownedRun(run).moveTo(this.#inner.scope)
+    this.#inner.scope.take(ownedRun(run))
     return run
   }
 

@@ -132,6 +132,13 @@ export class Scope {
     })
   }
 
+  /** Becomes the owner of a run that was called in another scope. */
+  take(run: OwnedRun): void {
+    run.moveTo(this)
+    if (this.signal.aborted) run.stop({ code: 'TASK_CANCELLED', message: (this.signal.reason as Error).message })
+    else if (this.isEnded) run.stop({ code: 'TASK_CANCELLED', message: 'the group that it was added to has already ended' })
+  }
+
   /** Forgets a run: it is over and was looked at, or it has another owner now. */
   drop(run: OwnedRun): void {
     this.#failed.delete(run)

@@ -4,7 +4,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { delay } from '../../src/core/delay.ts'
-import { group } from '../../src/core/group.ts'
+import { TaskCancelledError } from '../../src/core/errors.ts'
+import { group, type Group } from '../../src/core/group.ts'
 import { map } from '../../src/core/map.ts'
 import { mapStream } from '../../src/core/map-stream.ts'
 import { Queue } from '../../src/core/queue.ts'
@@ -164,6 +165,21 @@ describe.each<[string, (body: () => Promise<unknown>) => Promise<unknown>]>([
     await begun
     await run.cancel()
     expect(cleaned).toEqual(['around', 'inside'])
+  })
+})
+
+test.each<[string, (jobs: Group) => unknown]>([
+  ['has failed', (jobs) => (jobs.run(() => failing({})), jobs.join().catch(() => undefined))],
+  ['is cancelled', (jobs) => jobs.cancel()],
+  ['has ended', async (jobs) => await jobs[Symbol.asyncDispose]()],
+])('a run that is added to a group which %s is cancelled', async (_, end) => {
+  await using root = await openRoot()
+  await root.run(async () => {
+    const jobs = group.open()
+    await end(jobs)
+    const run = jobs.add(slow({ ms: 20_000 }))
+    await expect(run).rejects.toThrow(TaskCancelledError)
+    await Promise.allSettled([jobs[Symbol.asyncDispose]()])
   })
 })
 
