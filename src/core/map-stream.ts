@@ -2,6 +2,7 @@ import { TaskCancelledError } from './errors.ts'
 import { planMap, type Items, type MapOptions } from './map-plan.ts'
 import { openScope } from './open-scope.ts'
 import { Pool, type Finished, type PoolPlan } from './pool.ts'
+import { reasonText } from './reason-text.ts'
 import { rootScope } from './root.ts'
 import { currentScope, type Scope } from './scope.ts'
 import type { Extras, Task } from './types.ts'
@@ -63,6 +64,6 @@ async function* stream<V, R>(
 }
 
 function cancelledBy({ reason }: AbortSignal): Error {
-  const message = reason instanceof Error ? reason.message : String(reason)
-  return new TaskCancelledError({ task: 'map', message: `The calls of map were cancelled by their signal: ${message}` })
+  const why = reasonText(reason, 'its signal was aborted')
+  return new TaskCancelledError({ task: 'map', message: `The calls of map were cancelled by their signal: ${why}` })
 }

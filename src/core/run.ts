@@ -1,4 +1,5 @@
 import type { Status } from './events.ts'
+import { reasonText } from './reason-text.ts'
 import { RunState, type RunStart } from './run-state.ts'
 import type { LogRecord, LogsOptions, RunEvents } from './run-watch.ts'
 import type { Extras, MethodsOf, Remote } from './types.ts'
@@ -101,8 +102,7 @@ export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements Asy
 
   /** Asks the run to end and kills it after its grace. Resolves when it is gone; never rejects. */
   cancel(reason?: unknown): Promise<void> {
-    const message = reason instanceof Error ? reason.message : reason === undefined ? 'cancelled by its caller' : String(reason)
-    this.#state.stop({ code: 'TASK_CANCELLED', message })
+    this.#state.stop({ code: 'TASK_CANCELLED', message: reasonText(reason, 'cancelled by its caller') })
     return this.#state.gone
   }
 

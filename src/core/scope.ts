@@ -13,6 +13,7 @@ import { realClock, type Clock } from './clock.ts'
 import type { TaskContext } from './context.ts'
 import { TaskCancelledError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
+import { isError, reasonText } from './reason-text.ts'
 
 /** What a scope needs to know of a run that it owns. */
 export interface OwnedRun {
@@ -227,8 +228,8 @@ export class Scope {
   }
 
   #asError(reason: unknown): Error {
-    if (reason instanceof Error) return reason
-    return new TaskCancelledError({ task: this.context?.name ?? '', message: String(reason ?? 'the scope around it was cancelled') })
+    if (isError(reason)) return reason
+    return new TaskCancelledError({ task: this.context?.name ?? '', message: reasonText(reason, 'the scope around it was cancelled') })
   }
 }
 

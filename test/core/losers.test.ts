@@ -73,6 +73,28 @@ test('leaving asCompleted ends the words in it', async () => {
   })
 })
 
+test.each([
+  [{ code: 4 }, '{ code: 4 }'],
+  [Object.create(null), 'null prototype'],
+  [Symbol('why'), 'Symbol(why)'],
+  ['enough', 'enough'],
+  [new RangeError('too far'), 'too far'],
+])('why it was cancelled is told, whatever it is: %o', async (reason: unknown, told) => {
+  await using rt = createTestRuntime()
+  await rt.run(async () => {
+    const run = slow({})
+    const cancelled = run.cancel(reason)
+    await expect(run).rejects.toThrow(told)
+    await cancelled
+    const jobs = group.open()
+    const inside = jobs.run(() => slow({}))
+    jobs.cancel(reason)
+    expect((jobs.signal.reason as Error).message).toContain(told)
+    await expect(inside).rejects.toThrow(told)
+    await expect(map(slow, [{}], { signal: AbortSignal.abort(reason) })).rejects.toThrow(told)
+  })
+})
+
 test('a delay that loses keeps nothing waiting', async () => {
   const long = delay('1h')
   expect(await race([long, Promise.resolve('at once')])).toBe('at once')
