@@ -46,8 +46,9 @@ const MAX_CAUSES = 8
 /** Takes the frames that are not the user's out of an error and its causes, before it leaves the process. Never throws. */
 export function cleanStack(thrown: unknown): void {
   let error = thrown
-  for (let depth = 0; depth <= MAX_CAUSES && error instanceof Error; depth++) {
+  for (let depth = 0; depth <= MAX_CAUSES; depth++) {
     try {
+      if (!(error instanceof Error)) return
       const { stack } = error
       if (typeof stack === 'string') setStack(error, [headOf(stack), ...userFrames(stack)].join('\n'))
       error = error.cause

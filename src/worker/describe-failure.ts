@@ -17,8 +17,17 @@ interface Failure {
   readonly retryable: boolean
 }
 
-/** A child's failure goes up as what its function threw, with a longer path: one wrapper however deep the tree. */
+/** Never throws: also what cannot be looked at is told, as an error that says so. */
 export function describeFailure(thrown: unknown, message: RunMessage, definition: TaskDefinition | undefined): Failure {
+  try {
+    return described(thrown, message, definition)
+  } catch {
+    return described(new Error(`What was thrown cannot be described: ${summarize(thrown).message}`), message, definition)
+  }
+}
+
+/** A child's failure goes up as what its function threw, with a longer path: one wrapper however deep the tree. */
+function described(thrown: unknown, message: RunMessage, definition: TaskDefinition | undefined): Failure {
   const { run, task } = message
   const here = { id: run, task: taskName(task) }
   const original = thrown instanceof TaskFailedError ? thrown.cause : thrown
@@ -42,7 +51,11 @@ function codeOf(thrown: unknown, run: string): ErrorCode {
 
 /** An error that says itself that another attempt cannot help, or a validation that failed further down. */
 function isFinal(original: unknown): boolean {
-  return (original as { retryable?: unknown } | null)?.retryable === false || original instanceof ValidationError
+  try {
+    return (original as { retryable?: unknown } | null)?.retryable === false || original instanceof ValidationError
+  } catch {
+    return false
+  }
 }
 
 /** The definition's own `when`, where the caller cannot be asked. It sees the error as a caller would. */

@@ -15,7 +15,7 @@ import type { Both, Down, Up } from '../protocol/messages.ts'
 import { createContext } from './create-context.ts'
 import { describeFailure } from './describe-failure.ts'
 import type { Output } from './output.ts'
-import { OutsideErrors } from './outside-errors.ts'
+import { OutsideErrors, printUncaught } from './outside-errors.ts'
 import { ParentLine } from './parent-line.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
@@ -85,6 +85,7 @@ export class Execution {
       await bodies.sendValue({ type: 'done', run: message.run, value })
     } catch (error) {
       this.#outside.fail(error)
+      // Where the channel has ended, nobody is left to tell.
       await this.#fail(error).catch(() => undefined)
     } finally {
       this.#markFinished()
@@ -155,7 +156,8 @@ export class Execution {
   #watchCancel(body: TaskBody): void {
     const { signal } = this.scope
     const context = this.scope.context!
-    const tell = (): void => void runInScope(this.scope, async () => body.cancelled?.(signal.reason, context)).catch(() => undefined)
+    const hook = async (): Promise<unknown> => await body.cancelled?.(signal.reason, context)
+    const tell = (): void => void runInScope(this.scope, hook).catch((error: unknown) => printUncaught(this.#options.output, error))
     if (body.cancelled) signal.addEventListener('abort', tell, { once: true })
   }
 
@@ -176,7 +178,9 @@ export class Execution {
     } catch (error) {
       scope.cancel(error)
       await scope.close('cancel')
-      throw error
+      if (result.ok) throw error
+      // The run's own error is the one to tell.
+      this.#outside.add(error)
     }
   }
 
@@ -186,7 +190,10 @@ export class Execution {
     const unseen = await this.scope.close(orphans === 'wait' ? 'wait' : 'cancel')
     this.line.close()
     if (orphans === 'fail' && unfinished > 0)
-      return new Error(`${unfinished} of its calls were unfinished when it returned. Await them, or set orphans to "wait" or "cancel".`)
+      return new Error(
+        `${unfinished} of its calls ${unfinished > 1 ? 'were' : 'was'} unfinished when it returned. Await what you call, or set orphans to "wait" or "cancel".`,
+        unseen && { cause: unseen },
+      )
     if (unfinished > 0 && orphans === 'cancel' && !this.scope.signal.aborted)
       this.scope.context!.log.warn(
         `${unfinished} unfinished call${unfinished > 1 ? 's were' : ' was'} cancelled when the task returned: await what you call`,

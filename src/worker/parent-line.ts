@@ -2,10 +2,12 @@
 import { captureFrames } from '../core/caller-line.ts'
 import type { TaskBody } from '../core/definition.ts'
 import { CowaitError } from '../core/errors.ts'
+import { summarize } from '../core/error-wire.ts'
 import { ItemWriter } from '../core/item-writer.ts'
 import { callsBefore, ITEM_WINDOW, YIELDS, type LineMessage } from '../core/line.ts'
 import { LineAnswers } from '../core/line-answers.ts'
 import { LineCalls } from '../core/line-calls.ts'
+import { isError } from '../core/reason-text.ts'
 import { currentScope } from '../core/scope.ts'
 import type { Bodies } from '../protocol/bodies.ts'
 import { lineOf, loseLine, sendLine } from '../protocol/line-frames.ts'
@@ -90,7 +92,8 @@ export class ParentLine {
 
   /** Calling a handler that is not there is told as what it is. */
   explain(thrown: unknown): unknown {
-    const [, name = ''] = (thrown instanceof TypeError && /(?:^|\.)([\w$]+) is not a function$/.exec(thrown.message)) || []
+    const said = isError(thrown) && thrown instanceof TypeError ? summarize(thrown).message : ''
+    const [, name = ''] = /(?:^|\.)([\w$]+) is not a function$/.exec(said) ?? []
     if (!this.#missing.has(name)) return thrown
     const { run } = this.#options
     const message = `The caller of ${run} has no handler ${JSON.stringify(name)}: call the task from another one, with handlers: { ${name}: ... }.`

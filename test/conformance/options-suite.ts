@@ -42,7 +42,7 @@ export function options(engine: ConformanceEngine): void {
   describe(`unfinished calls on engine ${engine.name}`, () => {
     test('are cancelled with a warning, waited for, or an error, as the layer above says', async () => {
       await using host = await openHost(engine)
-      const fails = expect.stringContaining('1 of its calls were unfinished when it returned')
+      const fails = expect.stringContaining('1 of its calls was unfinished when it returned')
       expect(await host.output('options:callsLeaves')).toEqual(['left', fails, 'left'])
       const named = (name: string) => host.events.find((event) => event.type === 'created' && event.name === name)!.run
       const below = (name: string) => {

@@ -160,6 +160,108 @@ describe('a call', () => {
   })
 })
 
+describe('what is thrown', () => {
+  const failing = task(async () => {
+    throw new RangeError('unseen')
+  })
+
+  test('by after replaces no error of the run, and is printed', async () => {
+    await using rt = createTestRuntime()
+    const own = new RangeError('its own')
+    const hooked = task({
+      run: async () => {
+        throw own
+      },
+      after: async ({ ok }) => {
+        if (!ok) throw new TypeError('from after')
+      },
+    })
+    const run = rt.run(hooked)
+    const lines = linesOf(run)
+    await expect(run).rejects.toMatchObject({ cause: { name: 'RangeError', message: 'its own' } })
+    expect((await lines).join()).toContain('TypeError: from after')
+    const again = rt.run(
+      task({
+        run: async () => await failing(),
+        after: (outcome) => {
+          if (!outcome.ok) throw outcome.error
+        },
+      }),
+    )
+    const silent = linesOf(again)
+    await expect(again).rejects.toMatchObject({ cause: { message: 'unseen' } })
+    expect(await silent).toEqual([])
+    await expect(rt.run(task({ run: async () => 1, after: () => Promise.reject(new TypeError('alone')) }))).rejects.toThrow('alone')
+  })
+
+  test('by the cancelled hook is printed', async () => {
+    await using rt = createTestRuntime()
+    const hooked = task({
+      run: async () => await delay('1h'),
+      cancelled: () => {
+        throw new TypeError('from cancelled')
+      },
+    })
+    const run = rt.run(hooked)
+    const lines = linesOf(run)
+    await run.ready
+    await run.cancel()
+    expect((await lines).join()).toContain('TypeError: from cancelled')
+  })
+
+  test('by a call that nobody looked at is the cause, where unfinished calls fail their caller', async () => {
+    await using rt = createTestRuntime()
+    const leaves = task({
+      orphans: 'fail',
+      run: async () => {
+        const failed = failing()
+        void sleep({})
+        await new Promise<void>((resolve) => {
+          const watching = setInterval(() => {
+            if (failed.status !== 'failed') return
+            clearInterval(watching)
+            resolve()
+          }, 1)
+        })
+      },
+    })
+    await expect(rt.run(leaves)).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/^1 of its calls was unfinished/), cause: { cause: { message: 'unseen' } } },
+    })
+  })
+
+  const revoked = Proxy.revocable({}, {})
+  revoked.revoke()
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a getter that throws',
+      Object.defineProperty(new RangeError('hidden'), 'retryable', {
+        get: () => {
+          throw new Error('no')
+        },
+      }),
+      /hidden/,
+    ],
+    ['a proxy that is gone', revoked.proxy, /cannot be/],
+    ['a prototype that throws', new Proxy(new RangeError('trapped'), { getPrototypeOf: () => revoked.proxy }), /trapped|cannot be/],
+  ])('is told though it cannot be looked at: %s', async (_, thrown, message) => {
+    await using rt = createTestRuntime()
+    const children: { status: string }[] = []
+    const throwing = task(async () => {
+      children.push(sleep({ duration: 100 }))
+      throw thrown
+    })
+    await expect(rt.run(throwing)).rejects.toThrow(message)
+    expect(children[0]!.status).toBe('cancelled')
+  })
+})
+
+async function linesOf(run: { logs(): AsyncIterable<{ text: string }> }): Promise<string[]> {
+  const lines: string[] = []
+  for await (const { text } of run.logs()) lines.push(text)
+  return lines
+}
+
 describe('a stand-in', () => {
   test('runs instead of the function, wherever the task is called, and with options', async () => {
     await using rt = createTestRuntime()
