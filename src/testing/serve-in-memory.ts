@@ -5,7 +5,7 @@ import type { LogLevel } from '../core/events.ts'
 import type { MemoryEngineOptions, MemoryWorkerSide } from '../engines/memory/memory-engine.ts'
 import type { LoadTask } from '../worker/execute.ts'
 import { loadTask } from '../worker/load.ts'
-import type { Output } from '../worker/output.ts'
+import { stringify, type Output } from '../worker/output.ts'
 import { serve } from '../worker/serve.ts'
 
 export interface ServeInMemoryOptions {
@@ -28,11 +28,12 @@ export function serveInMemory({ load = loadTask, through }: ServeInMemoryOptions
 }
 
 function recordsTo(stream: PassThrough): Output {
-  const write = (record: object): void => void (stream.writable && stream.write(`\x1e${JSON.stringify(record)}\n`))
+  const write = (json: string): void => void (stream.writable && stream.write(`\x1e${json}\n`))
   return {
     log(level: LogLevel, message: string, fields: object) {
-      for (const text of message.split('\n')) write({ level, stream: 'log', text, ...(Object.keys(fields).length > 0 ? { fields } : {}) })
+      for (const text of message.split('\n'))
+        write(stringify({ level, stream: 'log', text, ...(Object.keys(fields).length > 0 ? { fields } : {}) }))
     },
-    flush: (token) => write({ flush: token }),
+    flush: (token) => write(JSON.stringify({ flush: token })),
   }
 }

@@ -51,8 +51,8 @@ export function createContext(run: { run: string; name: string; attempt: number 
 function createLogger(output: Output, bound: object): Logger {
   const at =
     (level: LogLevel) =>
-    (message: string, fields: object = {}): void =>
-      output.log(level, message, { ...bound, ...fields })
+    (message: unknown, fields: object = {}): void =>
+      output.log(level, asText(message), { ...bound, ...fields })
   return {
     debug: at('debug'),
     info: at('info'),

@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import type { LogLevel, LogStream } from '../core/events.ts'
+import { show } from '../core/show.ts'
 
 const marker = '\x1e'
 /** Longer texts go out in pieces, so that a reader needs bounded memory. */
@@ -35,7 +36,7 @@ export class DescriptorOutput implements Output {
     this.#writeText(`${marker}${JSON.stringify({ flush: token })}\n`)
   }
 
-  write(record: { level: LogLevel; stream: LogStream; text: string; fields?: object; more?: boolean }): void {
+  write(record: OutputRecord): void {
     const { text } = record
     if (text.length <= pieceLength) return this.#writeText(`${marker}${stringify(record)}\n`)
     for (let at = 0; at < text.length; at += pieceLength) {
@@ -71,14 +72,22 @@ export class DescriptorOutput implements Output {
   }
 }
 
+export interface OutputRecord {
+  readonly level: LogLevel
+  readonly stream: LogStream
+  readonly text: string
+  readonly fields?: object
+  readonly more?: boolean
+}
+
 /** Fields that JSON refuses (cycles, bigints) must not lose the line. Most lines have none, and are put together in half the time. */
-function stringify(record: { level: LogLevel; stream: LogStream; text: string; fields?: object; more?: boolean }): string {
+export function stringify(record: OutputRecord): string {
   const { level, stream, text, fields, more } = record
   if (!fields) return `{"level":"${level}","stream":"${stream}","text":${JSON.stringify(text)}${more ? ',"more":true' : ''}}`
   try {
     return JSON.stringify(record)
   } catch {
-    return JSON.stringify({ ...record, fields: { unprintable: String(fields) } })
+    return JSON.stringify({ ...record, fields: { unprintable: show(fields) } })
   }
 }
 

@@ -146,6 +146,23 @@ describe('a call', () => {
     expect(left).toEqual(['task', 'method'])
   })
 
+  test('logs what is no text, and fields that are no JSON', async () => {
+    await using rt = createTestRuntime()
+    const logging = task(async (_: {}, { log }) => {
+      for (const message of [new RangeError('told'), { a: 1 }, undefined, Symbol('s')]) log.error(message as unknown as string)
+      log.child({ big: 1n }).info('big')
+    })
+    const run = rt.run(logging)
+    const records: { text: string; fields?: object | undefined }[] = []
+    for await (const record of run.logs()) records.push(record)
+    await run
+    const texts = records.map(({ text }) => text)
+    expect(texts[0]).toBe('RangeError: told')
+    expect(texts[1]).toMatch(/^ {4}at .*runtime\.test\.ts/)
+    expect(texts.slice(-4)).toEqual(['{ a: 1 }', 'undefined', 'Symbol(s)', 'big'])
+    expect(records.at(-1)?.fields).toEqual({ unprintable: '{ big: 1n }' })
+  })
+
   test('carries values of many megabytes', async () => {
     await using rt = createTestRuntime()
     const size = task(async ({ bytes }: { bytes: Uint8Array }) => ({ bytes, size: bytes.length }))
