@@ -114,14 +114,21 @@ class ThreadCaller implements Caller {
   acquire(name: string, rule: LimitRule): LimitPlace {
     const wanted = this.#start(process.argv[1] ?? process.cwd()).then(({ caller }) => caller.acquire(name, rule))
     this.#hold(1)
-    const granted = wanted.then((place) => place.granted).finally(() => this.#hold(-1))
+    let isHeld = true
+    const letGo = (): void => {
+      if (isHeld) this.#hold(-1)
+      isHeld = false
+    }
     return {
-      granted,
-      release: () =>
+      granted: wanted.then((place) => place.granted).finally(letGo),
+      release: () => {
+        // A wait that is withdrawn is never answered.
+        letGo()
         void wanted.then(
           (place) => place.release(),
           () => undefined,
-        ),
+        )
+      },
     }
   }
 

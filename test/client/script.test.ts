@@ -110,3 +110,35 @@ test('a script whose supervisor could not start has another try with its next ca
     await rm(project, { recursive: true, force: true })
   }
 }, 120_000)
+
+/** Runs a script beside the tasks of a project of its own. */
+async function withScript<T>(text: string, use: (project: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
+  const project = await mkdtemp(join(tmpdir(), 'cowait-script-'))
+  try {
+    await mkdir(join(project, 'node_modules'))
+    await symlink(join(import.meta.dirname, '../..'), join(project, 'node_modules/cowait'))
+    await writeFile(join(project, 'package.json'), '{}')
+    await writeFile(join(project, 'tasks.mjs'), tasks)
+    await writeFile(join(project, 'script.mjs'), text)
+    return await use(project, { ...process.env, COWAIT_ENGINE: 'process' })
+  } finally {
+    await rm(project, { recursive: true, force: true })
+  }
+}
+
+const withdrawing = `
+import { delay, limit, race, timeout } from 'cowait'
+const one = limit('one', { concurrency: 1 })
+const place = await one.acquire()
+await race([one.acquire(), delay(50)])
+const late = await timeout(50, () => one.acquire()).catch((error) => error.code)
+place[Symbol.dispose]()
+console.log(late, await one.run(() => 'in'))
+`
+
+test('a script that withdrew its wait for a place ends', async () => {
+  await withScript(withdrawing, async (cwd, env) => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+    expect(stdout).toBe('TASK_TIMEOUT in\n')
+  })
+}, 30_000)
