@@ -91,6 +91,7 @@ class ThreadCaller implements Caller {
   }
 
   watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
+    if (!this.#thread) return listener.event(undefined)
     let isHeld = !this.#calls.has(id)
     if (isHeld) this.#hold(1)
     const event = (heard: RunEvent | undefined): void => {
@@ -98,7 +99,7 @@ class ThreadCaller implements Caller {
       isHeld &&= heard !== undefined
       listener.event(heard)
     }
-    void this.#thread?.then(
+    void this.#thread.then(
       ({ caller }) => caller.watch(id, tree, { event }),
       () => event(undefined),
     )

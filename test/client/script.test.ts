@@ -142,3 +142,20 @@ test('a script that withdrew its wait for a place ends', async () => {
     expect(stdout).toBe('TASK_TIMEOUT in\n')
   })
 }, 30_000)
+
+const unstartable = `
+import { double } from './tasks.mjs'
+const run = double({ n: 1 })
+const code = await run.catch((error) => error.code)
+await new Promise((resolve) => setTimeout(resolve, 10))
+for await (const { text } of run.logs()) console.log(text)
+console.log(code)
+`
+
+test('the lines of a call that could not start end', async () => {
+  await withScript(unstartable, async (cwd, env) => {
+    await writeFile(join(cwd, 'cowait.config.json'), '{')
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+    expect(stdout).toBe('ENGINE\n')
+  })
+}, 30_000)
