@@ -34,7 +34,7 @@ export function openScriptRoot(onEnd: () => void): Scope {
   const onSignal = (signal: keyof typeof exitCodes): void => {
     if (isStopping) process.exit(exitCodes[signal])
     isStopping = true
-    scope.cancel(new Error(`the script got ${signal}`))
+    scope.cancel(new TaskCancelledError({ task: '', message: `the script got ${signal}` }))
     const isOurs = process.listenerCount(signal) === 1
     // The script's own awaits reject now; that it was stopped is no crash.
     if (isOurs) process.on('uncaughtException', (error) => error instanceof TaskCancelledError || printFailure(error))

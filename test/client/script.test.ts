@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -159,3 +160,29 @@ test('the lines of a call that could not start end', async () => {
     expect(stdout).toBe('ENGINE\n')
   })
 }, 30_000)
+
+const waiting = `
+import { delay, group, timeout } from 'cowait'
+import { talks } from './tasks.mjs'
+const run = talks()
+run.catch(() => undefined)
+await run.ready
+const wait = WORD
+console.log('waits')
+await wait
+`
+
+test.each(["group(() => delay('1h'))", "timeout('1h', () => delay('1h'))"])(
+  'a script that is interrupted inside of %s says nothing of a crash',
+  async (word) => {
+    await withScript(waiting.replace('WORD', word), async (cwd, env) => {
+      const script = spawn(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+      let said = ''
+      script.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+      script.stdout.once('data', () => script.kill('SIGINT'))
+      const [code] = (await once(script, 'close')) as [number | null]
+      expect({ code, said }).toEqual({ code: 130, said: expect.not.stringContaining('the script got') as string })
+    })
+  },
+  30_000,
+)
