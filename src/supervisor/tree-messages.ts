@@ -53,7 +53,14 @@ export interface RunRecord extends NewRun {
   /** It waits for a place under a named limit. */
   waits: boolean
   outcome?: AttemptOutcome
-  cancel?: { readonly reason: CancelReason; readonly graceMs: number; readonly deadline: number; killed: boolean }
+  cancel?: {
+    readonly reason: CancelReason
+    readonly graceMs: number
+    readonly deadline: number
+    /** Who called it wants no more of it: no other attempt follows, whatever the reason. */
+    readonly isFinal: boolean
+    killed: boolean
+  }
 }
 
 /** How one attempt ended. `failed`: the function threw. `lost`: the platform could not start it, or lost it. */

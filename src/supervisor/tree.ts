@@ -10,8 +10,8 @@
  * T7  A run that would exceed a ceiling fails. Of workers alive, only when none of them can end by itself: else it waits. Of runs that
  *     have not ended, a tenth is kept from the calls of any one run: one that floods takes nothing from the others.
  * T8  A call whose caller is gone, or has begun another attempt, is dropped; once the tree is closed, no root begins.
- * T9  Another attempt may follow a time-out, and no other cancel, one after a time-out included. Of which a caller that has ended would
- *     have to say whether it follows, none does.
+ * T9  Another attempt may follow a time-out of the run's own, and no other cancel, one after a time-out included. Of which a caller that has
+ *     ended would have to say whether it follows, none does.
  */
 import type { CancelReason } from '../core/caller.ts'
 import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
@@ -62,7 +62,8 @@ export class RunTree {
     if (message.type === 'close') this.#closed = message.reason
     if (message.type === 'client-ended' || message.type === 'close') {
       for (const run of this.runs.values())
-        if (run.parent === null && (message.type === 'close' || run.client === message.client)) this.#cancel(run, message.reason, Infinity)
+        if (run.parent === null && (message.type === 'close' || run.client === message.client))
+          this.#cancel(run, message.reason, Infinity, true)
       return
     }
     const run = this.runs.get(message.run)
@@ -75,7 +76,7 @@ export class RunTree {
       case 'worker-gone':
         return this.#workerGone(run)
       case 'cancel':
-        return this.#cancel(run, message.reason, message.kill ? 0 : Infinity)
+        return this.#cancel(run, message.reason, message.kill ? 0 : Infinity, true)
       case 'retry-answer':
         return this.#retryAnswered(run, message.attempt, message.again)
       case 'timer':
@@ -118,7 +119,7 @@ export class RunTree {
     }
     const reason = cancelled ?? (parent ? refusal(parent, call.shield) : this.#closed)
     if (reason) {
-      run.cancel = { reason, graceMs: 0, deadline: this.#now, killed: false }
+      run.cancel = { reason, graceMs: 0, deadline: this.#now, isFinal: true, killed: false }
       return this.#settle(run)
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
@@ -206,7 +207,7 @@ export class RunTree {
     this.#release(run)
   }
 
-  #cancel(run: RunRecord, reason: CancelReason, maxGraceMs: number): void {
+  #cancel(run: RunRecord, reason: CancelReason, maxGraceMs: number, isFinal = reason.code !== 'TASK_TIMEOUT'): void {
     if (run.phase === 'settled') {
       if (maxGraceMs === 0 && run.worker === 'live') this.#effects.push({ type: 'kill-worker', run })
       return
@@ -214,10 +215,10 @@ export class RunTree {
     const graceMs = Math.min(run.options.graceMs ?? defaultGraceMs, maxGraceMs)
     const deadline = this.#now + graceMs
     const isKill = graceMs === 0 && !run.cancel?.killed
-    if (run.cancel && this.#cancelAgain(run, run.cancel, reason)) return
+    if (run.cancel && this.#cancelAgain(run, run.cancel, reason, isFinal)) return
     if (run.cancel && run.cancel.deadline <= deadline && !isKill) return
     const first = !run.cancel
-    run.cancel = { reason: run.cancel?.reason ?? reason, graceMs, deadline, killed: run.cancel?.killed ?? false }
+    run.cancel = { isFinal, killed: false, ...(run.cancel ?? { reason }), graceMs, deadline }
     if (first) this.#effects.push({ type: 'emit', run, event: { type: 'cancelling', reason: reason.message, graceMs } })
     for (const child of this.#childrenOf(run)) {
       if (!child.shield || graceMs === 0) this.#cancel(child, inheritedReason(reason, run), graceMs)
@@ -235,9 +236,10 @@ export class RunTree {
   }
 
   /** Of one that was cancelled before: after a time-out alone another attempt may follow (T9). Answers whether that was its end. */
-  #cancelAgain(run: RunRecord, cancel: NonNullable<RunRecord['cancel']>, reason: CancelReason): boolean {
+  #cancelAgain(run: RunRecord, cancel: NonNullable<RunRecord['cancel']>, reason: CancelReason, isFinal: boolean): boolean {
     const endsWithCaller = run.parent !== null && this.runs.get(run.parent)?.cancel
-    if (cancel.reason.code === 'TASK_TIMEOUT' && reason.code !== 'TASK_TIMEOUT' && !endsWithCaller) run.cancel = { ...cancel, reason }
+    const isStronger = cancel.reason.code === 'TASK_TIMEOUT' && reason.code !== 'TASK_TIMEOUT' && !endsWithCaller
+    run.cancel = { ...cancel, isFinal: cancel.isFinal || isFinal, ...(isStronger && { reason }) }
     this.#tryFinish(run)
     return run.phase === 'settled'
   }
@@ -280,8 +282,7 @@ export class RunTree {
   }
 
   #mayRetry(run: RunRecord, error: ErrorSummary): boolean {
-    const isTimeout = run.cancel?.reason.code === 'TASK_TIMEOUT'
-    if ((run.cancel && !isTimeout) || run.attempt === 0) return false
+    if (run.cancel?.isFinal || run.attempt === 0) return false
     if (run.outcome && 'retryable' in run.outcome && !run.outcome.retryable) return false
     if (run.hasYielded || (run.parent !== null && this.runs.get(run.parent)?.cancel)) return false
     return run.attempt < (run.options.retry?.attempts ?? 1) && error.code !== 'INVALID_INPUT'

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { CancelReason } from '../../src/core/caller.ts'
 import type { Ceilings } from '../../src/core/ceilings.ts'
 import { deadlineOf } from '../../src/supervisor/deadline.ts'
 import { RunTree } from '../../src/supervisor/tree.ts'
@@ -59,7 +60,8 @@ function drive({ width = 8, ceilings = {} }: { width?: number; ceilings?: Partia
     running: (run: string) => apply({ type: 'running', run }),
     ended: (run: string, outcome: AttemptOutcome = done) => apply({ type: 'attempt-ended', run, outcome }),
     gone: (run: string) => apply({ type: 'worker-gone', run }),
-    cancel: (run: string, kill = false) => apply({ type: 'cancel', run, reason: { code: 'TASK_CANCELLED', message: 'enough' }, kill }),
+    cancel: (run: string, kill = false, reason: CancelReason = { code: 'TASK_CANCELLED', message: 'enough' }) =>
+      apply({ type: 'cancel', run, reason, kill }),
     timer: (run: string, timer: 'start' | 'timeout' | 'grace' | 'retry') => apply({ type: 'timer', run, timer }),
   }
 }
@@ -262,6 +264,23 @@ test.each([false, true])('a cancel after a time-out is the last word: no other a
   cancel('a', kill)
   expect(gone('a')).toEqual(['settle a cancelled', 'removed a'])
   expect(errorOf('a')?.message).toMatch(/^a was cancelled: enough/)
+})
+
+test('a time-out that its caller set is the last word too, and does not hide why an attempt ended before', () => {
+  const { call, running, timer, cancel, gone, errorOf } = drive()
+  const late = { code: 'TASK_TIMEOUT', message: 'a timed out after 3s' } as const
+  call('a', null, { options: { timeoutMs: 50, retry } })
+  running('a')
+  timer('a', 'timeout')
+  gone('a')
+  expect(cancel('a', false, late)).toEqual(['settle a failed', 'removed a'])
+  expect(errorOf('a')).toMatchObject({ code: 'TASK_TIMEOUT', message: 'a timed out after 3s' })
+  call('b', null, { options: { timeoutMs: 50, retry } })
+  running('b')
+  timer('b', 'timeout')
+  cancel('b', false, late)
+  expect(gone('b')).toContain('settle b failed')
+  expect(errorOf('b')?.message).toBe('b timed out after 50ms')
 })
 
 test('a cancel ends a run of which its caller is asked whether it is tried again after a time-out', () => {
