@@ -8,6 +8,7 @@ import { toPlainJson } from '../core/values/plain-json.ts'
 import { exitCodeOf } from './exit-code.ts'
 import type { Io } from './io.ts'
 import { Recorder, type RecorderOptions } from './record/recorder.ts'
+import { RunDeadline } from './run-deadline.ts'
 import type { StopSignal } from './stop-signals.ts'
 import type { Outcome, View } from './views/view.ts'
 
@@ -17,6 +18,8 @@ export interface RunPlan {
   readonly name: string
   readonly input: Encoded
   readonly options: RunOptions
+  /** When it ends at the latest, after it was created: all its attempts together. */
+  readonly limitMs?: number
   /** The run's id, where it is known before. */
   readonly id?: string
 }
@@ -38,6 +41,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     ran ||= event.type === 'running'
     if (record && event.type === 'created' && event.parent === null) recorder ??= Recorder.open(event.run, record)
     recorder?.event(event)
+    if (event.run === run.id) deadline?.event(event)
   })
   let tellStopped!: () => void
   const stopped = new Promise<void>((resolve) => (tellStopped = resolve))
@@ -45,6 +49,7 @@ export async function executeRun(plan: RunPlan, { supervisor, view, io, record }
     for (const item of toPlainJson(items) as unknown[]) if (!io.stop.first) await Promise.race([view.item(item), stopped])
   }
   const run = supervisor.run({ ...plan, onItems })
+  const deadline = plan.limitMs === undefined ? undefined : new RunDeadline(plan.limitMs, run)
   io.stop.listen((signal, nth, said) => {
     tellStopped()
     if (nth === 1) {

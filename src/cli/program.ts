@@ -341,7 +341,7 @@ function addRunOptions(command: Command): void {
     .option('--memory <size>', 'memory: 512m, 2g')
     .option('-v, --volume <source:path[:ro]>', 'a folder or a named volume inside the worker', collect, [])
     .option('-p, --port <[host:]port>', "a port of the worker on the engine's host", collect, [])
-    .option('--timeout <time>', 'end the run after this long, loading and starting included: 500ms, 30s, 5m')
+    .option('--timeout <time>', 'end the run after this long, loading, starting and all attempts included: 500ms, 30s, 5m')
     .option('--grace <time>', 'time from cancelling to killing (5s)')
     .option('--retry <times>', 'try a failed run again this many times')
     .option('--keep-failed', 'keep the container or pod of a run that failed: cowait shell looks inside, cowait rm removes it')

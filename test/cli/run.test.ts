@@ -117,6 +117,29 @@ describe('exit codes', () => {
     })
   })
 
+  test('a time-out is for all attempts together, the starting of each included', { timeout: 60_000 }, async () => {
+    using again = new TestProject()
+    again.write(
+      'again.ts',
+      `import { task, delay } from 'cowait'
+export const fails = task({
+  timeout: '10m',
+  startTimeout: '10m',
+  async run() {
+    await delay(300)
+    throw new Error('once more')
+  },
+})
+`,
+    )
+    const ended = (...args: string[]): Promise<Ended> => cowait(['run', ...args], { cwd: again.root })
+    const failed = await ended('again:fails', '--timeout', '3s', '--retry', '100')
+    expect(failed).toMatchObject({ code: 124, stderr: expect.stringMatching(/fails-\w+ timed out after 3s/) as string })
+    expect(failed.stderr).toContain('attempt 1 failed')
+    const slow = await ended('outcomes:slow', '--timeout', '2s', '--retry', '3')
+    expect(slow).toMatchObject({ code: 124, stderr: expect.not.stringContaining('attempt 1 failed') as string })
+  })
+
   test('a failure says where it was called, also by map, and how the run that it began with starts again', async () => {
     project.write(
       'mapped.ts',

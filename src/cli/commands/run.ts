@@ -71,7 +71,8 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     task: { module: place.module, export: task.export },
     name: task.name ?? task.export,
     input: encode(await inputOf(task, name, flags, cwd, io), 'input'),
-    options: mergeRunOptions({ ...(timeoutMs !== undefined && { startTimeoutMs: timeoutMs }), ...task.options }, given),
+    options: mergeRunOptions(task.options, { ...given, ...startLimit(timeoutMs, task.options) }),
+    ...(timeoutMs !== undefined && { limitMs: timeoutMs }),
   }
   if (flags.detach) {
     const { launch } = await import('../detached/launch.ts')
@@ -118,6 +119,11 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
 }
 
 const WORKER_WORDS: Readonly<Record<string, string>> = { docker: 'container', kubernetes: 'pod' }
+
+/** A start may take no longer than all. */
+function startLimit(limitMs: number | undefined, { startTimeoutMs = Infinity }: RunOptions): RunOptions {
+  return limitMs === undefined ? {} : { startTimeoutMs: Math.min(limitMs, startTimeoutMs) }
+}
 
 /** Where the record goes, and what must not be in it. */
 function recordOptions(root: string, { env = {} }: RunOptions, io: Io): RecorderOptions {
