@@ -2,6 +2,7 @@ import type { Ceilings } from '../core/ceilings.ts'
 import type { CowaitConfig, Target } from '../core/config-types.ts'
 import { UsageError } from '../core/errors.ts'
 import type { RunOptions, TaskOptions } from '../core/options.ts'
+import { mergeOptions } from '../core/merge-options.ts'
 import { OPTION_NAMES, resolveOptions } from '../core/resolve-options.ts'
 import { didYouMean } from '../core/nearest.ts'
 import type { Project } from './project.ts'
@@ -24,16 +25,17 @@ const TASK_OPTIONS: ReadonlySet<string> = new Set(OPTION_NAMES)
 const PROJECT_KEYS: ReadonlySet<string> = new Set(['engine', 'concurrency', 'limits', 'tasks', 'envFile', 'defaultCluster', 'clusters'])
 
 /** Throws a `UsageError` for a cluster that the config does not name. */
-export function chooseTarget({ config, root }: Pick<Project, 'config' | 'root'>, cluster: string | undefined): ChosenTarget {
-  const name = cluster ?? config.defaultCluster
-  const target: Target = { ...config, ...(name !== undefined && clusterOf(config, name)) }
-  const options = Object.fromEntries(Object.entries(target).filter(([key]) => TASK_OPTIONS.has(key) && !PROJECT_KEYS.has(key)))
+export function chooseTarget({ config, root }: Pick<Project, 'config' | 'root'>, asked: string | undefined): ChosenTarget {
+  const name = asked ?? config.defaultCluster
+  const cluster = name === undefined ? {} : clusterOf(config, name)
+  const target: Target = { ...config, ...cluster }
+  const options = mergeOptions(optionsOf(config), optionsOf(cluster))
   const files = [config.envFile ?? []].flat()
-  const env = { ...target.env, ...readVariables(files, root, 'envFile') }
+  const env = { ...options.env, ...readVariables(files, root, 'envFile') }
   const label = name === undefined ? 'config' : `cluster ${name}`
   return {
     engine: target.engine,
-    defaults: resolveOptions({ ...(options as TaskOptions), ...(Object.keys(env).length > 0 && { env }) }, label),
+    defaults: resolveOptions({ ...options, ...(Object.keys(env).length > 0 && { env }) }, label),
     settings: settingsOf(target),
     otherSettings: otherSettings(config, target.engine),
     concurrency: config.concurrency,
@@ -64,6 +66,10 @@ function otherSettings(config: CowaitConfig, chosen: string | undefined): Record
     if (only && more.length === 0) others[engine] = settingsOf(only)
   }
   return others
+}
+
+function optionsOf(target: Target): TaskOptions {
+  return Object.fromEntries(Object.entries(target).filter(([key]) => TASK_OPTIONS.has(key) && !PROJECT_KEYS.has(key)))
 }
 
 function settingsOf(target: Target): Record<string, unknown> {

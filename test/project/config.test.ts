@@ -60,6 +60,19 @@ test('settings are those of the engine that is named beside them', () => {
   expect(settings({ namespace: 'team' }, 'docker', 'kubernetes')).toEqual({})
 })
 
+test('what a cluster says of variables, volumes and tags is laid over those of the top by key', () => {
+  const config: CowaitConfig = {
+    timeout: '1m',
+    env: { A: 'top', B: 'top' },
+    volumes: { '/data': { volume: 'data' } },
+    tags: { team: 'a' },
+    clusters: { lab: { env: { B: 'lab', C: 'lab' }, volumes: { '/more': { volume: 'more' } }, tags: { place: 'lab' } } },
+  }
+  const { defaults } = chooseTarget({ config, root: '/' }, 'lab')
+  expect(defaults).toMatchObject({ timeoutMs: 60_000, env: { A: 'top', B: 'lab', C: 'lab' }, tags: { team: 'a', place: 'lab' } })
+  expect(Object.keys(defaults.volumes ?? {})).toEqual(['/data', '/more'])
+})
+
 describe('the config', () => {
   test('is TypeScript of the project, with imports', async () => {
     await using project = await TestProject.copy('tasks')
