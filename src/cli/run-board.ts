@@ -100,6 +100,7 @@ export class RunBoard {
         this.#enter(run, 'waiting', event.at)
         run.reason = `attempt ${event.attempt} failed`
         delete run.progress
+        delete run.cancelling
         break
       case 'cancelling':
         run.cancelling = event.reason

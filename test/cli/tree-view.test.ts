@@ -119,6 +119,21 @@ test('what waits says why, what starts says where it stands, and progress is a b
   expect(text).toContain('███░░░░░░░ 30 % thirds')
 })
 
+test('the next attempt of a run that timed out is not shown as stopping', async () => {
+  const stage = new Stage()
+  const error = { code: 'TASK_TIMEOUT', name: 'TaskTimeoutError', message: 'b timed out after 1s' } as const
+  const story = new Story().create('a-aaaa1111', null, 'a').start('a-aaaa1111').create('b-bbbb2222', 'a-aaaa1111', 'b').start('b-bbbb2222')
+  story.tell('b-bbbb2222', { type: 'cancelling', reason: 'b timed out after 1s', graceMs: 5000 })
+  await stage.play(story.events)
+  await stage.frame()
+  expect(await stage.terminal.text()).toContain('stopping: b timed out after 1s')
+  const before = story.events.length
+  story.tell('b-bbbb2222', { type: 'retrying', attempt: 1, error, delayMs: 10 }).wait(100).start('b-bbbb2222', 80, 2)
+  await stage.play(story.events.slice(before))
+  await stage.frame()
+  expect(await stage.terminal.text()).not.toContain('stopping')
+})
+
 test('ten thousand children are one line, drawn in bounded time', async () => {
   const stage = new Stage()
   const story = new Story().create('main-aaaa1111', null, 'a').start('main-aaaa1111')
