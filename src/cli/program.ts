@@ -202,7 +202,9 @@ function addRunCommands({ program, io, done }: Place): void {
   program
     .command('logs')
     .summary('print the log of a run')
-    .description('Prints the log lines of a run and of all that it called, from its record in this project.')
+    .description(
+      'Prints the log lines of a run and of all that it called, from its record in this project. Followed, one whose command line was killed ends with exit code 3.',
+    )
     .argument('[run]', 'an id, the beginning of one, or latest', 'latest')
     .option('-f, --follow', 'go on until the run ends')
     .option('--json', 'events as lines of JSON')

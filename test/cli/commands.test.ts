@@ -221,6 +221,16 @@ describe('a run that is alive', () => {
     expect(logs).toMatchObject({ code: 0, stdout: expect.stringContaining('| ready') as string })
     await invocation.ended
   })
+
+  test('is followed by logs until its command line is killed', async () => {
+    const invocation = new Invocation(['run', 'outcomes:slow'], { cwd: project.root })
+    await invocation.shows('| ready')
+    const logs = new Invocation(['logs', 'latest', '--follow'], { cwd: project.root })
+    await logs.prints('| ready')
+    invocation.child.kill('SIGKILL')
+    expect(await logs.ended).toMatchObject({ code: 3, stderr: expect.stringContaining('its record ends here') as string })
+    await invocation.ended
+  })
 })
 
 describe('a run that is over', () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunEvent } from '../../core/events.ts'
+import { isAbandoned } from '../../engines/origin.ts'
 import { findPlace } from '../../project/project.ts'
 import type { Search } from '../control/search.ts'
 import { detachedNamed, findDetached } from '../detached/find.ts'
@@ -10,7 +11,7 @@ import { Labels, paintLabel } from '../labels.ts'
 import { logText } from '../log-text.ts'
 import { findRun } from '../record/find-run.ts'
 import { RecordReader, type RecordLine } from '../record/record-reader.ts'
-import { parseLines, recordsFolder } from '../record/record.ts'
+import { parseLines, recordsFolder, type RecordHeader } from '../record/record.ts'
 
 interface LogFlags {
   readonly follow?: boolean
@@ -31,12 +32,22 @@ export async function logs(wanted: string, flags: LogFlags, io: Io): Promise<num
   }
   const reader = new RecordReader(found.file)
   const lines = new LogLines(found.run, printer(flags, io))
+  let origin: RecordHeader['origin'] = {}
   try {
     for (;;) {
-      for (const line of reader.read()) lines.take(line)
+      // Asked before reading: what it wrote before it went is there.
+      const isCutOff = flags.follow && (await isAbandoned(origin, ''))
+      for (const line of reader.read()) {
+        if (line.type === 'record') ({ origin = {} } = line)
+        lines.take(line)
+      }
       if (lines.isOver || !flags.follow || io.stop.first) {
         if (lines.printed === 0) io.stderr.write(`${found.run} has printed nothing\n`)
         return exitCodes.done
+      }
+      if (isCutOff) {
+        io.stderr.write(`${found.run} is not followed any further: the command line that ran it was killed, and its record ends here\n`)
+        return exitCodes.lost
       }
       await delay(POLL_MS)
     }

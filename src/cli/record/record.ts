@@ -14,6 +14,8 @@ export interface RecordHeader {
   readonly command: readonly string[]
   readonly at: number
   readonly pid: number
+  /** Of the command line that writes it, as engines know it. */
+  readonly origin?: Readonly<Record<string, string>>
 }
 
 /** The last line of a record that is complete. */

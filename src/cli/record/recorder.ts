@@ -1,6 +1,7 @@
 import { accessSync, constants, createWriteStream, existsSync, mkdirSync, rmSync, writeFileSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { RunEvent } from '../../core/events.ts'
+import { ownOrigin } from '../../engines/origin.ts'
 import { eventLine } from '../event-line.ts'
 import type { Outcome } from '../views/view.ts'
 import { maskOf } from './mask.ts'
@@ -57,6 +58,7 @@ export class Recorder {
       command: options.command,
       at: now.getTime(),
       pid: process.pid,
+      origin: ownOrigin(''),
     }
     recorder.#write(header)
     return recorder
