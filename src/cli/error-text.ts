@@ -4,7 +4,7 @@ import { CowaitError, EngineError } from '../core/errors.ts'
 import { ownPackage } from '../project/package-root.ts'
 import { exitCodeOf, exitCodes } from './exit-code.ts'
 import type { Io } from './io.ts'
-import { safeText } from './safe-text.ts'
+import { safeText } from '../client/safe-text.ts'
 
 /** An error that ended a command, for people: its message and what to do. Our own stack only with `--debug`. */
 export function errorText(error: unknown, { stderr, debug }: Pick<Io, 'stderr' | 'debug'>): string {

@@ -1,6 +1,6 @@
 import type { ErrorSummary } from '../core/events.ts'
 import type { RunBoard, RunEntry } from './run-board.ts'
-import { safeText } from './safe-text.ts'
+import { safeText } from '../client/safe-text.ts'
 import type { Outcome, ViewContext } from './views/view.ts'
 
 /** `RangeError: boom`: name and first line of the message. */

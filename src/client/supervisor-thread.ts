@@ -13,7 +13,7 @@ import { ownPackage } from '../project/package-root.ts'
 import { findProject } from '../project/project.ts'
 import { userFile } from '../project/user-paths.ts'
 import { PortStream } from './port-stream.ts'
-import { printEvent } from './print.ts'
+import { Printer } from './print.ts'
 import type { ThreadData } from './thread.ts'
 
 export interface SupervisorThread {
@@ -58,6 +58,7 @@ export async function startSupervisorThread(near: string | undefined): Promise<S
 
 function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller> {
   const bodies = new Bodies<Down, Up>(channel)
+  const printer = new Printer()
   return new Promise((resolve, reject) => {
     let caller: ChannelCaller | undefined
     void channel.closed.then((fault) => reject(fault ?? new Error('its supervisor ended before it began')))
@@ -72,7 +73,7 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
         channel.send({ type: 'follow' })
         caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf })
         resolve(caller)
-      } else if (message.type === 'event' && message.child === undefined) printEvent(message.event)
+      } else if (message.type === 'event' && message.child === undefined) printer.event(message.event)
       else if (isCallerAnswer(message)) caller?.receive(message, value)
     })
   })

@@ -24,6 +24,10 @@ export const numbers = task(async function* ({ to }) {
   for (let n = 1; n <= to; n++) yield n
 })
 export const double = task(async ({ n }) => n * 2)
+export const prints = task(async (_, { log }) => {
+  for (const text of ['a', 'b', 'c\\n', 'd']) await new Promise((resolve) => process.stdout.write(text, resolve))
+  log.warn('low disk', { free: 3 })
+})
 export const fails = task(async (_, { attempt }) => {
   throw new RangeError('attempt ' + attempt)
 })
@@ -186,3 +190,10 @@ test.each(["group(() => delay('1h'))", "timeout('1h', () => delay('1h'))"])(
   },
   30_000,
 )
+
+test('a script shows lines that were printed in pieces as one, and levels and fields', async () => {
+  await withScript("import { prints } from './tasks.mjs'\nawait prints({}, { id: 'p' })\n", async (cwd, env) => {
+    const { stderr } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+    expect(stderr).toBe('p | abc\np | d\np | warn low disk free=3\n')
+  })
+}, 30_000)

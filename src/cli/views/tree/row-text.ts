@@ -4,7 +4,7 @@ import { formatTime, grouped } from '../../format.ts'
 import { paintLabel, type Labels } from '../../labels.ts'
 import type { Output } from '../../output.ts'
 import { isSettled, spentText, type RunEntry } from '../../run-board.ts'
-import { safeText } from '../../safe-text.ts'
+import { safeText } from '../../../client/safe-text.ts'
 import type { RunGroup } from './groups.ts'
 import type { Row } from './layout.ts'
 
