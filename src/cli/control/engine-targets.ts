@@ -8,7 +8,7 @@ import { chooseTarget } from '../../project/choose-target.ts'
 import { mayHaveDocker } from '../choose-engine.ts'
 import type { Io } from '../io.ts'
 import { openProject } from '../open-project.ts'
-import { safeText } from '../safe-text.ts'
+import { safeText } from '../../client/safe-text.ts'
 import { inTime } from './in-time.ts'
 import type { Search } from './search.ts'
 

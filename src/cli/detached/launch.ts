@@ -8,7 +8,7 @@ import { withEngine } from '../control/engine-targets.ts'
 import type { RunPlan } from '../execute-run.ts'
 import { exitCodeOfSignal, exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
-import { safeText } from '../safe-text.ts'
+import { safeText } from '../../client/safe-text.ts'
 import { encodePlan, treeOfPlan } from './plan.ts'
 
 export interface Launch {
