@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { ControlClient } from '../../src/cli/control/control-client.ts'
+import { cancelLiving, type LivingRun } from '../../src/cli/control/living-runs.ts'
 import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
 import { MAX_HEADER_BYTES } from '../../src/protocol/frames.ts'
 import { Client, type ClientContext } from '../../src/supervisor/client.ts'
@@ -47,4 +48,17 @@ test.each([
   }
   expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_HEADER_BYTES)
   expect(await supervised.ended).toMatchObject({ message: 'its client has left' })
+})
+
+test('cancelling a run that went after it was listed does not wait for the end of its supervisor', async () => {
+  const [one, other] = memoryPair()
+  const cancelled: string[] = []
+  const calls = { cancel: (id: string) => void cancelled.push(id) } as never
+  const supervised = new Client(other, { ...listing(['a']), calls })
+  {
+    await using client = await ControlClient.open(one, 10_000)
+    await cancelLiving({ id: 'gone-before', client } as LivingRun, false)
+    expect(cancelled).toEqual(['gone-before'])
+  }
+  await supervised.ended
 })

@@ -48,7 +48,7 @@ export class ControlClient implements AsyncDisposable {
     return client
   }
 
-  async list(): Promise<readonly RunListing[]> {
+  async list(answerMs: number = ANSWER_MS): Promise<readonly RunListing[]> {
     const request = ++this.#request
     const listed: RunListing[] = []
     let goOn: (() => void) | undefined
@@ -65,7 +65,7 @@ export class ControlClient implements AsyncDisposable {
       return await within(
         answer,
         () => void this.#channel.close(),
-        ANSWER_MS,
+        answerMs,
         (refresh) => (goOn = refresh),
       )
     } finally {

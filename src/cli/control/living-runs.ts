@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { controlSocketName } from '../../client/control-socket.ts'
 import { runtimeRoot } from '../../client/runtime-directory.ts'
+import { MAX_DURATION_MS } from '../../core/duration.ts'
 import { UsageError } from '../../core/errors.ts'
 import type { RunListing } from '../../protocol/messages.ts'
 import { ControlClient } from './control-client.ts'
@@ -61,6 +62,11 @@ export function cancelLiving({ id, client }: LivingRun, isKill: boolean): Promis
       if (event.run === id && event.type === 'removed') resolve()
     })
     client.cancel(id, { code: 'TASK_CANCELLED', message: 'cowait kill' }, isKill)
+    // It may have gone before anybody followed. That the supervisor ends meanwhile is heard above.
+    void client.list(MAX_DURATION_MS).then(
+      (runs) => runs.some((run) => run.id === id) || resolve(),
+      () => undefined,
+    )
   })
 }
 
