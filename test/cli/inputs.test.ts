@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { flagOptions } from '../../src/cli/flag-options.ts'
 import { coerceAnswer } from '../../src/cli/inputs/ask-input.ts'
 import { buildInput, missingKeys } from '../../src/cli/inputs/build-input.ts'
 import type { JsonSchema } from '../../src/project/json-schema.ts'
 import { typeText } from '../../src/cli/inputs/schema-types.ts'
 import { parseInput } from '../../src/cli/inputs/parse-input.ts'
+import type { RunFlags } from '../../src/cli/run-flags.ts'
+import { resolveOptions } from '../../src/core/resolve-options.ts'
 
 const files: Record<string, string> = { 'note.txt': 'line one\n', 'list.json': '[1,2]' }
 
@@ -143,4 +146,20 @@ test('a list is answered with its items between commas, or as JSON', () => {
   expect(answer('["avif"]')).toEqual({ ok: true, value: ['avif'] })
   expect(answer('')).toEqual({ ok: true, value: [] })
   expect(answer('webp, avi')).toMatchObject({ ok: false, problem: expect.stringContaining('Did you mean "avif"?') as string })
+})
+
+describe('options of the command line', () => {
+  const options = (flags: RunFlags): unknown => resolveOptions(flagOptions(flags, '/work', {}), 'cowait run')
+
+  test.each([
+    ['500', 500],
+    ['1500.4', 1_500],
+    ['2s', 2_000],
+  ])('a time of %s is %i ms', (text, ms) => {
+    expect(options({ timeout: text, grace: text })).toEqual({ timeoutMs: ms, graceMs: ms })
+  })
+
+  test.each(['-5', '5 s', '5x', ''])('a time of "%s" is refused', (text) => {
+    expect(() => options({ timeout: text })).toThrow(/timeout/)
+  })
 })
