@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { TaskOptions, Volume } from '../core/options.ts'
@@ -47,7 +48,19 @@ function volume(text: string, cwd: string): [string, Volume] {
     throw new UsageError(`-v ${text}: expected source:/path/inside or source:/path/inside:ro`)
   }
   const readOnly = mode === 'ro'
-  return [path, /^[./~]/.test(source) ? { bind: resolve(cwd, source), readOnly } : { volume: source, readOnly }]
+  // A shell leaves the ~ of --volume=~/data alone.
+  return [
+    path,
+    /^[./~]/.test(source)
+      ? {
+          bind: resolve(
+            cwd,
+            source.replace(/^~(?=\/|$)/, () => homedir()),
+          ),
+          readOnly,
+        }
+      : { volume: source, readOnly },
+  ]
 }
 
 function port(text: string): [number, number] {

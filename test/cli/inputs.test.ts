@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { flagOptions } from '../../src/cli/flag-options.ts'
 import { coerceAnswer } from '../../src/cli/inputs/ask-input.ts'
@@ -161,5 +163,14 @@ describe('options of the command line', () => {
 
   test.each(['-5', '5 s', '5x', ''])('a time of "%s" is refused', (text) => {
     expect(() => options({ timeout: text })).toThrow(/timeout/)
+  })
+
+  test.each([
+    ['~/data:/data', join(homedir(), 'data')],
+    ['~:/data', homedir()],
+    ['./~/data:/data', '/work/~/data'],
+    ['/a/~/b:/data', '/a/~/b'],
+  ])('a volume of %s is the folder %s', (text, bind) => {
+    expect(options({ volume: [text] })).toEqual({ volumes: { '/data': { bind, readOnly: false } } })
   })
 })
