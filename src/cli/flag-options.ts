@@ -48,19 +48,10 @@ function volume(text: string, cwd: string): [string, Volume] {
     throw new UsageError(`-v ${text}: expected source:/path/inside or source:/path/inside:ro`)
   }
   const readOnly = mode === 'ro'
+  if (!/^[./~]/.test(source)) return [path, { volume: source, readOnly }]
   // A shell leaves the ~ of --volume=~/data alone.
-  return [
-    path,
-    /^[./~]/.test(source)
-      ? {
-          bind: resolve(
-            cwd,
-            source.replace(/^~(?=\/|$)/, () => homedir()),
-          ),
-          readOnly,
-        }
-      : { volume: source, readOnly },
-  ]
+  const folder = source.replace(/^~(?=\/|$)/, () => homedir())
+  return [path, { bind: resolve(cwd, folder), readOnly }]
 }
 
 function port(text: string): [number, number] {
@@ -72,6 +63,6 @@ function port(text: string): [number, number] {
   return [worker, outside]
 }
 
-function numberOr(text: string): number | string {
+export function numberOr(text: string): number | string {
   return /^\d*\.?\d+$/.test(text) ? Number(text) : text
 }

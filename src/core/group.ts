@@ -41,14 +41,20 @@ interface GroupFunction {
 
 export const group: GroupFunction = Object.assign(
   function group<T>(body: (group: Group) => T | Promise<T>): Promise<T> {
-    return holding(async (holds) => {
+    const answer: Promise<T> = holding(async (holds) => {
       if (typeof body !== 'function')
         throw atCallerLine(new TypeError(`group() takes an async function; it got ${show(body)}. Write group(async () => { ... }).`), group)
       const inner = openScope()
-      const running = runBody(inner, () => body(new OpenGroup(inner)), 'wait')
+      const running = runBody(
+        inner,
+        () => body(new OpenGroup(inner)),
+        'wait',
+        () => answer,
+      )
       holds([running])
       return await running
     })
+    return answer
   },
   { open: (): Group => new OpenGroup(openScope()) },
 )

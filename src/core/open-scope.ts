@@ -30,12 +30,18 @@ export function openScope(around: Scope = currentScope() ?? rootScope(), frames?
 /**
  * Runs a body in its scope, and settles when nothing is left of what was called in it. After the body, unfinished runs are waited for
  * or cancelled. A body that ignores its cancelling, from inside or with the scope around, is not waited for once nothing runs in the scope
- * any more.
+ * any more. `answer` gives what the user holds: nobody has to listen to it when it only passes on that the scope around is cancelled.
  */
-export function runBody<T>(inner: InnerScope, body: () => T | Promise<T>, orphans: 'cancel' | 'wait'): Promise<T> {
+export function runBody<T>(
+  inner: InnerScope,
+  body: () => T | Promise<T>,
+  orphans: 'cancel' | 'wait',
+  answer: () => Promise<unknown>,
+): Promise<T> {
   const driven = drive(inner, body, orphans).catch((error: unknown) => {
     // Nobody can be expected to listen to a body that the end of its owner cancelled.
     if (inner.around.signal.aborted || (inner.around.isEnded && error instanceof TaskCancelledError)) result.catch(() => undefined)
+    if (inner.around.signal.aborted && error === inner.around.signal.reason) answer().catch(() => undefined)
     throw error
   })
   const result = stoppable(driven, async (reason) => {

@@ -5,6 +5,7 @@ import type { TaskDefinition } from './definition.ts'
 import { TaskCancelledError } from './errors.ts'
 import type { RunEvent, Status, TaskRef } from './events.ts'
 import type { LineMessage } from './line.ts'
+import { reasonText } from './reason-text.ts'
 import { nameOf, refOf } from './registry.ts'
 import { RunLine } from './run-line.ts'
 import { RunWatch } from './run-watch.ts'
@@ -221,5 +222,5 @@ export class RunState<O> implements OwnedRun, CallListener {
 
 function abortReason(signal: AbortSignal): CancelReason {
   const { reason } = signal
-  return { code: 'TASK_CANCELLED', message: reason instanceof Error ? reason.message : String(reason ?? 'its signal was aborted') }
+  return { code: 'TASK_CANCELLED', message: reasonText(reason, 'its signal was aborted') }
 }

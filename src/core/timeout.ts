@@ -14,13 +14,15 @@ import { holding } from './stoppable.ts'
  * const page = await timeout('30s', (signal) => fetch(url, { signal }))
  */
 export function timeout<T>(limit: Duration, body: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
-  return holding(async (holds) => await runWithin(limit, body, holds))
+  const answer: Promise<T> = holding(async (holds) => await runWithin(limit, body, holds, () => answer))
+  return answer
 }
 
 async function runWithin<T>(
   limit: Duration,
   body: (signal: AbortSignal) => T | Promise<T>,
   holds: (values: readonly unknown[]) => void,
+  answer: () => Promise<unknown>,
 ): Promise<T> {
   const ms = checkedFor(timeout, () => parseDuration(limit, 'timeout'))
   if (typeof body !== 'function')
@@ -34,7 +36,7 @@ async function runWithin<T>(
   const late = atCallerLine(new TaskTimeoutError({ taskId: id, task: name, message }), timeout)
   const stop = currentClock().after(ms, () => inner.fail(late))
   try {
-    const running = runBody(inner, () => body(inner.scope.signal), 'cancel')
+    const running = runBody(inner, () => body(inner.scope.signal), 'cancel', answer)
     holds([running])
     return await running
   } finally {

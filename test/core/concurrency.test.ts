@@ -130,6 +130,24 @@ describe.each<[string, (body: () => Promise<unknown>) => Promise<unknown>]>([
     })
   })
 
+  test('needs nobody who listens', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    await using root = await openRoot()
+    await root.run(async () => {
+      const jobs = session()
+      const run = jobs.run(() => slow({}))
+      jobs.run(() => void word(async () => await new Promise(() => undefined)))
+      jobs.cancel()
+      await run.settled()
+      await jobs[Symbol.asyncDispose]()
+      await delay(20)
+    })
+    process.off('unhandledRejection', hear)
+    expect(unheard).toEqual([])
+  })
+
   test('lets its function have its say', async () => {
     await using root = await openRoot()
     await root.run(async () => {

@@ -4,6 +4,7 @@ import { mayHaveCluster } from '../../engines/kubernetes/may-have-cluster.ts'
 import { engineTargets, withEngine, type EngineTarget } from '../control/engine-targets.ts'
 import { ANSWER_MS, LateError } from '../control/in-time.ts'
 import { exitCodes } from '../exit-code.ts'
+import { numberOr } from '../flag-options.ts'
 import type { Io } from '../io.ts'
 
 const WORDS: Readonly<Record<string, readonly [one: string, more: string]>> = {
@@ -26,7 +27,7 @@ interface PruneFlags {
  * an engine said nothing in time, and where one that a config or a variable names could not be asked.
  */
 export async function prune({ kept = false, wait, json }: PruneFlags, io: Io): Promise<number> {
-  const answerMs = wait === undefined ? ANSWER_MS : parseDuration(wait, 'cowait prune: --wait')
+  const answerMs = wait === undefined ? ANSWER_MS : parseDuration(numberOr(wait), 'cowait prune: --wait')
   const targets = await engineTargets(io, { everywhere: true })
   const answers = await Promise.all(targets.map(async (target) => ({ target, answer: await sweep(target, kept, answerMs) })))
   const swept: Record<string, number> = {}
