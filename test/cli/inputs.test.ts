@@ -151,7 +151,7 @@ test('a list is answered with its items between commas, or as JSON', () => {
 })
 
 describe('options of the command line', () => {
-  const options = (flags: RunFlags): unknown => resolveOptions(flagOptions(flags, '/work', {}), 'cowait run')
+  const options = (flags: RunFlags): unknown => resolveOptions(flagOptions(flags, '/project', {}), 'cowait run')
 
   test.each([
     ['500', 500],
@@ -168,7 +168,7 @@ describe('options of the command line', () => {
   test.each([
     ['~/data:/data', join(homedir(), 'data')],
     ['~:/data', homedir()],
-    ['./~/data:/data', '/work/~/data'],
+    ['./~/data:/data', '/project/~/data'],
     ['/a/~/b:/data', '/a/~/b'],
   ])('a volume of %s is the folder %s', (text, bind) => {
     expect(options({ volume: [text] })).toEqual({ volumes: { '/data': { bind, readOnly: false } } })
