@@ -34,7 +34,9 @@ async function isLoading(project: TestProject): Promise<void> {
 
 test('a module is asked once for all who wait, and goes on when one of them gives up', async () => {
   await using project = await slowProject()
-  const optionsOf = definitionOptions(async () => await project.compile())
+  // One version for all three: each compiling of its own would let them come at any time.
+  const tree = await project.compile()
+  const optionsOf = definitionOptions(async () => tree)
   const gone = new AbortController()
   const given = optionsOf(slow, gone.signal)
   const kept = [optionsOf(slow, never), optionsOf({ module: 'slow', export: 'other' }, never)]
