@@ -321,7 +321,7 @@ export function language(engine: ConformanceEngine): void {
         negative: expect.stringContaining('-1'),
         id: expect.stringContaining('"Not An Id"'),
         signal: expect.stringContaining('not an AbortSignal'),
-        signalOfWith: expect.stringContaining('anyTask.with(): signal: "now" is not an AbortSignal'),
+        signalOfWith: expect.stringContaining('.with(): signal: "now" is not an AbortSignal'),
         handlers: expect.stringContaining('handlers.seen'),
       })
       expect(stacks).toBe(true)
