@@ -90,6 +90,7 @@ const hostId = 'host'
 
 export async function openSupervisor(options: LocalOptions): Promise<LocalSupervisor> {
   const id = `s${randomBytes(6).toString('hex')}`
+  // Before anything is made that would be left.
   controlSocketIn(join(runtimeRoot(), id))
   const directory = createPrivateDirectory(id)
   // The process engine's own guard does this for it.

@@ -1,8 +1,14 @@
 import { UsageError } from './errors.ts'
 import { show } from './show.ts'
 
-/** Throws a `UsageError` for what is given as a signal of `name` and is none. */
+/** What is wrong with what is given as a signal of `name`; undefined where nothing is. */
+export function signalFault(signal: unknown, name: string): UsageError | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return undefined
+  return new UsageError(`${name}: signal: ${show(signal)} is not an AbortSignal.`)
+}
+
+/** Throws a `UsageError` for it. */
 export function checkSignal(signal: unknown, name: string): asserts signal is AbortSignal | undefined {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new UsageError(`${name}: signal: ${show(signal)} is not an AbortSignal.`)
+  const fault = signalFault(signal, name)
+  if (fault) throw fault
 }

@@ -1,4 +1,5 @@
 import { atCallerLine, captureFrames } from './caller-line.ts'
+import { signalFault } from './check-signal.ts'
 import { UsageError } from './errors.ts'
 import type { TaskOptions } from './options.ts'
 import type { PoolPlan } from './pool.ts'
@@ -45,11 +46,9 @@ function faultOf(name: string, work: unknown, items: unknown, { concurrency, opt
   if (!isIterable) return new TypeError(`${name}() takes items second, something to loop over; it got ${show(items)}.`)
   if (concurrency !== Infinity && !(Number.isSafeInteger(concurrency) && (concurrency as number) > 0))
     return new UsageError(`${name}() has concurrency ${show(concurrency)}: a whole number above 0 is needed.`)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    return new UsageError(`${name}(): signal: ${show(signal)} is not an AbortSignal.`)
   if (options && !isTask(work))
     return new UsageError(`${name}() has options, but ${work.name || 'what it calls'} is a plain function: options are for tasks.`)
-  return undefined
+  return signalFault(signal, `${name}()`)
 }
 
 function isTask(work: unknown): work is Task<object, unknown> {

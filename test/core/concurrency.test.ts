@@ -214,6 +214,15 @@ describe('a session', () => {
     })
   })
 
+  test('and map, refuse what is no signal', async () => {
+    const signal = 5 as unknown as AbortSignal
+    await using root = await openRoot()
+    await root.run(async () => {
+      expect(() => session({ signal })).toThrow('session(): signal: 5 is not an AbortSignal')
+      await expect(async () => await map(square, [{ n: 1 }], { signal })).rejects.toThrow('map(): signal: 5 is not an AbortSignal')
+    })
+  })
+
   test('is cancelled by its signal', async () => {
     await using root = await openRoot()
     await root.run(async () => {
