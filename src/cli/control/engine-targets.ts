@@ -42,7 +42,12 @@ export async function engineTargets(io: Io, { everywhere = false }: Search = {})
   }
   const far: EngineTarget = { name: 'kubernetes', settings: {}, isFar: true }
   const all = [...known.values(), ...(everywhere && !known.has(placeText(far)) ? [far] : [])]
-  return all.map((target) => ({ ...target, tell: (text) => io.stderr.write(`${safeText(text, false)}\n`) }))
+  return all.map((target) => ({ ...target, tell: tellOn(io) }))
+}
+
+/** Shows people what they should know while they wait for an engine. */
+export function tellOn({ stderr }: Io): (text: string) => void {
+  return (text) => stderr.write(`${safeText(text, false)}\n`)
 }
 
 interface EngineUse {

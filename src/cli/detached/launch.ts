@@ -4,11 +4,10 @@ import { createRunId } from '../../core/ids.ts'
 import type { RunOptions } from '../../core/options.ts'
 import { defaultWidth } from '../../client/width.ts'
 import type { CompiledTree } from '../../project/compile-project.ts'
-import { withEngine } from '../control/engine-targets.ts'
+import { tellOn, withEngine } from '../control/engine-targets.ts'
 import type { RunPlan } from '../execute-run.ts'
 import { exitCodeOfSignal, exitCodes } from '../exit-code.ts'
 import type { Io } from '../io.ts'
-import { safeText } from '../../client/safe-text.ts'
 import { encodePlan, treeOfPlan } from './plan.ts'
 
 export interface Launch {
@@ -53,7 +52,7 @@ async function start(id: string, { plan, tree, engine: name, settings, ...rest }
     ...(limits && { limits }),
     tree: treeOfPlan(tree),
   })
-  await withEngine({ name, settings, tell: (text) => io.stderr.write(`${safeText(text, false)}\n`) }, async ({ detached }) => {
+  await withEngine({ name, settings, tell: tellOn(io) }, async ({ detached }) => {
     if (!detached) {
       throw new UsageError(
         `cowait run --detach: engine ${name} ends with its command line. Use --engine kubernetes, or leave --detach out.`,
