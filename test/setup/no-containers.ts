@@ -5,7 +5,12 @@ import { afterAll } from 'vitest'
 import { hasDocker } from '../engines/docker/available.ts'
 
 const GONE_MS = 10_000
-const lists = { container: ['ps', '-a'], network: ['network', 'ls'], volume: ['volume', 'ls'] }
+const lists = [
+  ['container', ['ps', '-a', '-q', '--filter', 'label=cowait.owner']],
+  ['network', ['network', 'ls', '-q', '--filter', 'label=cowait.owner']],
+  // Those that code is sent in belong to nobody.
+  ['volume', ['volume', 'ls', '-q', '--filter', 'name=cowait-']],
+] as const
 
 if (hasDocker()) {
   const before = new Set(ours())
@@ -19,8 +24,8 @@ if (hasDocker()) {
 }
 
 function ours(): string[] {
-  return Object.entries(lists).flatMap(([what, list]) => {
-    const ids = execFileSync('docker', [...list, '-q', '--filter', 'label=cowait.owner'], { encoding: 'utf8', timeout: 30_000 })
+  return lists.flatMap(([what, list]) => {
+    const ids = execFileSync('docker', list, { encoding: 'utf8', timeout: 30_000 })
     return ids
       .split('\n')
       .filter((id) => id !== '')

@@ -200,8 +200,8 @@ export class CodeDelivery {
   }
 
   async #isSame(stats: (source: number, file: string) => Promise<PathStat | undefined>): Promise<boolean> {
-    for (const [index, { folder }] of this.#sources.entries()) {
-      const file = await findFile(folder)
+    for (const [index, { part, folder }] of this.#sources.entries()) {
+      const file = await findFile(folder, (inside) => this.#sources.some((other) => other.part.target === `${part.target}/${inside}`))
       if (file === undefined) continue
       const here = await stat(join(folder, file))
       const there = await stats(index, file)
@@ -228,17 +228,20 @@ function isUnseen(error: unknown): error is ApiError {
   return error instanceof ApiError && error.status !== 409 && /bind|mount|statfs|no such file|not shared/i.test(error.message)
 }
 
-/** A file not far below a folder, the same one each time. */
-async function findFile(folder: string, depth = 3): Promise<string | undefined> {
-  const preferred = ['.package-lock.json', 'worker.js', 'package.json'].find((name) => existsSync(join(folder, name)))
-  if (preferred !== undefined) return preferred
-  const entries = (await readdir(folder, { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+/** A file not far below a folder, the same one each time; not in what another mount covers. */
+async function findFile(folder: string, isCovered: (inside: string) => boolean, at = '', depth = 3): Promise<string | undefined> {
+  const here = at === '' ? '' : `${at}/`
+  const preferred = ['.package-lock.json', 'worker.js', 'package.json'].find((name) => existsSync(join(folder, at, name)))
+  if (preferred !== undefined) return here + preferred
+  const entries = (await readdir(join(folder, at), { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const file = entries.find((entry) => entry.isFile())
-  if (file !== undefined || depth === 0) return file?.name
+  if (file !== undefined) return here + file.name
+  if (depth === 0) return undefined
   for (const entry of entries) {
-    if (!entry.isDirectory()) continue
-    const inside = await findFile(join(folder, entry.name), depth - 1)
-    if (inside !== undefined) return `${entry.name}/${inside}`
+    const inside = here + entry.name
+    if (!entry.isDirectory() || isCovered(inside)) continue
+    const found = await findFile(folder, isCovered, inside, depth - 1)
+    if (found !== undefined) return found
   }
   return undefined
 }
