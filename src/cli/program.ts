@@ -292,9 +292,11 @@ function addRunCommands({ program, io, done }: Place): void {
     .summary('remove what was left behind')
     .description(
       'Removes workers whose supervisor is gone, on every engine that answers. Never touches what belongs to a living one. ' +
+        'So do the volumes that code was sent in and that no container uses. ' +
         'Exit code 3: an engine that is configured could not be asked, or one did not answer in time.',
     )
     .option('--kept', 'also what --keep-failed kept')
+    .option('--no-cache', 'leave the volumes that code was sent in, for engines that do not see this host')
     .option('--wait <time>', 'how long an engine may take to answer (5s)')
     .option('--json', 'JSON on stdout')
     .action(async (flags: object) => {

@@ -161,7 +161,7 @@ function settingsOf(name: string, { engine, engineSettings, otherSettings, engin
 
 /** Looks where the runs are: by the settings, which nobody else knows, as by the variables, which the command has anyway. */
 function sweepCommand({ engine, engineSettings: { host, context } = {} }: LocalOptions): string[] {
-  const command = [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--json', '--wait', '10m']
+  const command = [process.execPath, join(ownPackage().root, 'dist', 'cli.js'), 'prune', '--no-cache', '--json', '--wait', '10m']
   if (engine !== 'docker' || (host === undefined && context === undefined)) return command
   return ['env', `DOCKER_HOST=${text(host)}`, `DOCKER_CONTEXT=${host === undefined ? text(context) : ''}`, ...command]
 }

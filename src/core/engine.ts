@@ -176,6 +176,11 @@ export interface Engine {
    * Answers how many workers went.
    */
   sweep(options?: { readonly kept?: boolean }): Promise<number>
+  /**
+   * Removes what it keeps on its side to start faster, where no worker uses it: it is made again when it is needed. Answers how many
+   * volumes went. An engine without it keeps nothing.
+   */
+  prune?(): Promise<number>
   /** Lets go of connections. Workers must be gone by then. */
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { docker } from '../engines/docker/rig.ts'
 import { hasDocker } from '../engines/docker/available.ts'
+import { SecondDaemon } from '../engines/docker/second-daemon.ts'
 import { cowait, descendants, gone, Invocation, TestProject, type Ended } from './cowait.ts'
 import { COLUMNS, hasScript, PseudoTerminal, ROWS, workInShell } from './pseudo-terminal.ts'
 
@@ -77,9 +78,9 @@ export const lost = task(async () => process.kill(process.pid, 'SIGKILL'))
     for (const id of ids) {
       expect(await at('shell', id, 'cat', 'ending.ts')).toMatchObject({ code: 0, stdout: expect.stringContaining("'1h'") as string })
     }
-    expect((await at('prune', '--wait', '1m')).code).toBe(0)
+    expect((await at('prune', '--no-cache', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await left(id)).toMatchObject([{ status: 'kept' }])
-    expect((await at('prune', '--kept', '--wait', '1m')).code).toBe(0)
+    expect((await at('prune', '--kept', '--no-cache', '--wait', '1m')).code).toBe(0)
     for (const id of ids) expect(await left(id)).toEqual([])
   })
 
@@ -249,6 +250,19 @@ describe.skipIf(!hasDocker())('a run in a container', { timeout: 120_000 }, () =
     expect(await at(command, id)).toMatchObject({ code: 0, stderr: `${id} is gone\n` })
     expect(await left(id)).toEqual([])
     // The private folder of the one that was killed.
-    expect((await at('prune', '--wait', '1m')).code).toBe(0)
+    expect((await at('prune', '--no-cache', '--wait', '1m')).code).toBe(0)
+  })
+
+  test('volumes that code was sent in go with prune, unless they are to stay', async () => {
+    await using daemon = await SecondDaemon.start()
+    const prune = (...flags: string[]): Promise<Ended> =>
+      cowait(['prune', '--wait', '1m', ...flags], { cwd: project.root, env: { DOCKER_HOST: daemon.host } })
+    const volumes = async (): Promise<string> => await daemon.docker('volume', 'ls', '-q')
+    await daemon.docker('volume', 'create', '--label', 'cowait.content=hash', 'cowait-code-hash')
+    await daemon.docker('volume', 'create', 'of-the-user')
+    expect(await prune('--no-cache')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('volume') as string })
+    expect(await volumes()).toBe('cowait-code-hash\nof-the-user')
+    expect(await prune()).toMatchObject({ code: 0, stderr: expect.stringContaining('1 volume of code') as string })
+    expect(await volumes()).toBe('of-the-user')
   })
 })
