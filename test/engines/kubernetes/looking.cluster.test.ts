@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { cowait, Invocation, TestProject, type Ended } from '../../cli/cowait.ts'
 import { hasKubernetes } from './available.ts'
 import { findCluster } from '../../../src/engines/kubernetes/kubeconfig.ts'
-import { api, kubectl } from './namespace.ts'
+import { api, kubectl, until } from './namespace.ts'
 
 const namespace = (await hasKubernetes()) ? (await findCluster(undefined, process.env)).namespace : ''
 
@@ -27,7 +27,12 @@ export const telling = task(async (_, { log }) => {
     const running = new Invocation(['run', 'telling', '--engine', 'kubernetes'], { cwd: project.root })
     await running.shows('| ready')
     const { items } = (await api('GET', `/api/v1/namespaces/${namespace}/pods`)) as { items: { metadata: { name: string } }[] }
-    const text = await kubectl('--namespace', namespace, 'logs', items[0]?.metadata.name ?? '')
+    // The node learns that a container runs, and what it printed, some time after its program has said so over the channel.
+    let text = ''
+    await until("the node's log has the last line", async () => {
+      text = await kubectl('--namespace', namespace, 'logs', items[0]?.metadata.name ?? '').catch(String)
+      return /^ready$/m.test(text)
+    })
     expect(text).toBe('plain ü\ntwo\nlines\nwith fields {"n":7}\nready')
     running.child.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
