@@ -258,7 +258,8 @@ export class RunTree {
       case 'timeout':
         return this.#cancel(run, timeoutReason(run), Infinity)
       case 'start':
-        return this.#cancel(run, startTimeoutReason(run), 0)
+        // One that did not even get a place would get none the next time either.
+        return this.#cancel(run, startTimeoutReason(run), 0, run.phase === 'queued')
       case 'retry':
         if (run.phase !== 'pausing') return
         run.phase = 'queued'

@@ -436,6 +436,17 @@ test('a run that waited too long for its first start ends; an attempt that did m
   expect(timer('a', 'retry')).toEqual(['timer a start 50', 'start a'])
 })
 
+test('another attempt that gets no place in time is the last', () => {
+  const { call, timer, ended, gone, errorOf } = drive({ width: 1 })
+  call('a', null, { options: { startTimeoutMs: 50, retry: { ...retry, attempts: 5 } } })
+  call('b')
+  ended('a', thrown())
+  expect(gone('a')).toEqual(['timer a retry 100', 'start b'])
+  expect(timer('a', 'retry')).toEqual(['timer a start 50'])
+  expect(timer('a', 'start')).toEqual(['settle a failed', 'removed a'])
+  expect(errorOf('a')).toMatchObject({ code: 'TASK_TIMEOUT', message: 'a did not start within 50ms: it waited for a place' })
+})
+
 test('a client that leaves takes its root runs with it', () => {
   const { tree, call, running } = drive()
   call('a')
