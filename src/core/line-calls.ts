@@ -6,6 +6,7 @@ import { decodeError, type ErrorClass } from './error-wire.ts'
 import { listedErrors } from './listed-errors.ts'
 import { ItemReader } from './item-reader.ts'
 import { ITEM_WINDOW, MAX_OPEN_CALLS, type LineMessage, type SendLine } from './line.ts'
+import { readItems } from './read-items.ts'
 import { userFrames } from './stack-text.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
@@ -111,7 +112,7 @@ export class LineCalls {
       case 'rpc-stream':
         return this.#startStream(call, entry)
       case 'items':
-        return entry.reader?.push(decode(message.value, { isShared: message.count > 1 }) as unknown[])
+        return entry.reader?.push(readItems(message))
       case 'rpc-result':
         if (message.status === 'failed') return this.#settle(call, entry, this.#errorOf(entry, message))
         if (!entry.reader) entry.resolve(decode(message.value))

@@ -7,7 +7,7 @@ import { YIELDS, type LineMessage } from './line.ts'
 import { LineAnswers } from './line-answers.ts'
 import { LineCalls } from './line-calls.ts'
 import { captureFrames } from './caller-line.ts'
-import { decode } from './values/decode.ts'
+import { readItems } from './read-items.ts'
 
 type Method = (...args: unknown[]) => unknown
 
@@ -60,9 +60,9 @@ export class RunLine {
     }
   }
 
-  #push({ count, value }: Extract<LineMessage, { type: 'items' }>): void {
+  #push(message: Extract<LineMessage, { type: 'items' }>): void {
     try {
-      this.#reader.push(decode(value, { isShared: count > 1 }) as unknown[])
+      this.#reader.push(readItems(message))
     } catch (error) {
       this.#reader.end(error as Error)
     }

@@ -58,6 +58,12 @@ export const count: Check<number> = (value, field) => {
   return refuse(field, 'a whole number from 0', value)
 }
 
+/** A whole number from 1. */
+export const atLeastOne: Check<number> = (value, field) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
+  return refuse(field, 'a whole number from 1', value)
+}
+
 export function isOneOf<const T extends string>(...words: readonly T[]): (value: unknown) => value is T {
   const known: ReadonlySet<unknown> = new Set(words)
   return (value): value is T => known.has(value)

@@ -4,6 +4,7 @@ import { isRunId } from '../core/ids.ts'
 import type { RunOptions } from '../core/options.ts'
 import { parseRunOptions } from '../core/resolve-options.ts'
 import {
+  atLeastOne,
   boolean,
   count,
   FieldFault,
@@ -90,7 +91,7 @@ const line: Shapes<LineFrame> = {
     run: id,
     child: optional(id),
     call: count,
-    count,
+    count: atLeastOne,
     value: valueHeader,
   }),
   want: object<Message<LineFrame, 'want'>>({ type: oneOf('want'), run: id, child: optional(id), call: count, items: count }),

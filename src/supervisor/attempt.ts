@@ -188,7 +188,8 @@ export class Attempt implements Owner {
     await this.#remove(worker, 0)
     await bounded(this.#printed!.ended, restMs)
     const fault = await channel.closed
-    const isBroken = fault instanceof ProtocolError && !(hasLeft && fault instanceof CutFrameError)
+    // A frame that is cut short is no fault of whoever wrote it, also where that is not known to be gone yet.
+    const isBroken = fault instanceof ProtocolError && !(fault instanceof CutFrameError)
     const exit: Exit = hasLeft ? await worker.exited : { how: 'lost', detail: fault?.message ?? this.#silence() }
     const error = isBroken ? this.#protocolError(fault) : lostError(this.#run, this.#explain(exit), this.#printed!.lastLines)
     this.#context.ended(this.#run, { type: 'lost', error, retryable: !isBroken })

@@ -107,6 +107,7 @@ describe.each([
   ['answers-with-less-than-it-said', /announced with 900 bytes, and its frame has 2/],
   ['answers-with-more-than-it-said', /announced with 10 bytes and has at least 100/],
   ['never-ends-its-line', /longer than 4194304 bytes/],
+  ['yields-more-than-it-counts', /has "count": 0; a whole number from 1 is needed/],
 ])('a worker that %s', { concurrent: true }, (behaviour, fault) => {
   test('fails its own run with a ProtocolError that names the fault, and no other', async () => {
     const { settlement } = await play(behaviour)
@@ -126,6 +127,21 @@ describe('a worker', { concurrent: true }, () => {
   test('that leaves inside of a frame is lost, and its end is told', async () => {
     const { settlement } = await play('leaves-in-a-frame')
     expect(settlement).toMatchObject({ status: 'failed', error: { code: 'TASK_LOST', message: expect.stringContaining('SIGKILL') } })
+  })
+
+  test('that is cut off inside of a frame, and stays, is lost: another attempt may follow', async () => {
+    const retrying: string[] = []
+    using _ = {
+      [Symbol.dispose]: host.supervisor.subscribe((event) => {
+        if (event.type === 'retrying' && event.run.startsWith('is-cut-off')) retrying.push(event.error.code)
+      }),
+    }
+    const { settlement } = await play('is-cut-off-in-a-frame', { retry: { attempts: 2, delay: 0 } })
+    expect(retrying).toEqual(['TASK_LOST'])
+    expect(settlement).toMatchObject({
+      status: 'failed',
+      error: { code: 'TASK_LOST', message: expect.stringContaining('ended inside a frame') },
+    })
   })
 
   test('that cancels a run of others cancels nothing', async () => {
