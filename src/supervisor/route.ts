@@ -64,7 +64,9 @@ export class Route {
     line.from[from].add(
       value,
       (stored) => {
-        if (isBroken(line, from, frame)) void stored?.release()
+        // What was said to an attempt that has ended meanwhile is not for the next one.
+        const isLate = from === 'caller' && this.#lines.get(run.id) !== line
+        if (isLate || isBroken(line, from, frame)) void stored?.release()
         else this.#context.deliver(other(from), run, frame, stored)
       },
       (error) => this.#lose(from, run, line, frame, error),

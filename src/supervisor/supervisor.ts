@@ -25,6 +25,7 @@ import { Client, type StreamOptions } from './client.ts'
 import { Engines, type OpenEngine, type OpenEngineByName, type Remains } from './engines.ts'
 import { EventLog } from './event-log.ts'
 import { Limits } from './limits.ts'
+import { canAnswer } from './may-call.ts'
 import type { Owner } from './owner.ts'
 import { Route, type LineEnd } from './route.ts'
 import { Spool, type StoredValue } from './spool.ts'
@@ -124,7 +125,7 @@ export class Supervisor {
     this.#route = new Route({
       spool: this.#spool,
       runs,
-      hasCaller: (run) => this.#ownerOf(run) !== undefined && (run.parent === null || runs.get(run.parent)?.phase === 'running'),
+      hasCaller: (run) => this.#ownerOf(run) !== undefined && (run.parent === null || canAnswer(runs.get(run.parent))),
       deliver: (end, run, frame, value) => this.#deliver(end, run, frame, value),
       fail: (run, error) => {
         this.#apply({ type: 'attempt-ended', run: run.id, outcome: { type: 'lost', error, retryable: false } })

@@ -84,6 +84,10 @@ export function language(engine: ConformanceEngine): void {
       })
     })
 
+    test('a caller answers also what it has called before its own function runs', async () => {
+      expect(await output('language:callsFromInit')).toBe(5)
+    })
+
     test('where nobody listens, a required method fails with NO_HANDLER and an optional one is skipped', async () => {
       await using host = await openHost(engine)
       expect(await host.settle('language:asksNobody')).toMatchObject({

@@ -159,6 +159,13 @@ describe('the route between a run and its caller', () => {
     expect(codes()).toEqual([['run', 'RPC_CLOSED']])
   })
 
+  test('what was said to an attempt that has ended meanwhile does not go to the next one', async () => {
+    route.pass('caller', child, rpc(1, 'charge'), value())
+    route.ended(child)
+    route.pass('caller', child, rpc(2, 'charge'), value())
+    await expect.poll(() => sent.map(({ frame }) => frame.call)).toEqual([2])
+  })
+
   test('what is said to a run whose function does not run is dropped', () => {
     child.phase = 'pausing'
     route.pass('caller', child, rpc(1, 'add'), undefined)
