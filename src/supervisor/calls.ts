@@ -10,6 +10,7 @@ import type { Up } from '../protocol/messages.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { CreatedEvent, SettledEvent } from './event-log.ts'
+import { grantHost } from './grant-host.ts'
 import { callKey } from './key.ts'
 import { StoredValue, type Spool } from './spool.ts'
 import type { NewRun, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
@@ -185,8 +186,10 @@ export class Calls {
     const { signal } = arrival.stop
     try {
       const input = await abortable(arriving, signal)
-      const defined = call.external ? await abortable(describe(task, signal), signal) : {}
-      const options = call.external ? mergeRunOptions(defined, call.options) : call.options
+      const defined = (): Promise<RunOptions> => abortable(describe(task, signal), signal)
+      const asked = call.external ? mergeRunOptions(await defined(), call.options) : call.options
+      const caller = run.parent === null ? undefined : this.#context.runs.get(run.parent)
+      const options = await grantHost(nameOf(task), asked, caller, defined)
       const key = await abortable(this.#keyOf(arrival, task, input), signal)
       return { type: 'call', run: complete({ ...run, name: options.name ?? nameOf(task), options, key, input }) }
     } catch (error) {

@@ -187,6 +187,17 @@ describe.skipIf(!hasDocker())('a tree of runs in two engines', { timeout: 120_00
     await expect.poll(leftInEngine, { timeout: 20_000 }).toBe('')
   })
 
+  test('has no more of the host below a container than definitions say', async () => {
+    const { code, stdout } = await at('run', 'mixed:breaksOut', ...inDocker)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual([
+      expect.stringMatching(
+        /leaf-\w+ was not started: its caller breaks-out-\w+ is on engine docker.* engine "process", which is the host/,
+      ),
+      expect.stringMatching(/leaf-\w+ was not started: .* cannot name a folder of the host, "\/" for \/host/),
+    ])
+  })
+
   test('gives each engine what the config says about it, and nothing of another', async () => {
     using mixed = new TestProject()
     const run = async (engine: string, config: object): Promise<Ended> => {

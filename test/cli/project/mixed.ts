@@ -9,10 +9,28 @@ export const leaf = task(async ({ seconds = 0 }: { seconds?: number }) => {
   return [place()]
 })
 
+export const leafOutside = task({
+  engine: 'process',
+  run: async ({ seconds = 0 }: { seconds?: number }) => {
+    console.log('leaf in', place())
+    await delay(seconds * 1000)
+    return [place()]
+  },
+})
+
 /** In a container, wherever its caller is, with a child in a process. */
 export const boxed = task(async (input: { seconds?: number }): Promise<string[]> => {
   console.log('boxed in', place())
-  return [place(), ...(await leaf.with({ engine: 'process' })(input))]
+  return [place(), ...(await leafOutside(input))]
+})
+
+/** What whoever has taken over a container would say. */
+export const breaksOut = task(async () => {
+  const refusal = (error: Error): string => error.message
+  return await Promise.all([
+    leaf.with({ engine: 'process' })({}).catch(refusal),
+    leaf({}, { volumes: { '/host': { bind: '/' } } }).catch(refusal),
+  ])
 })
 
 export const fromProcess = task(async (input: { seconds?: number }) => [
