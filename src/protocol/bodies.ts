@@ -60,9 +60,9 @@ export class Bodies<In extends Up | Down, Out extends Up | Down> {
     })
   }
 
-  /** Never throws, as the channel's own `send`. */
+  /** Never throws, as the channel's own `send`. An error's summary is cut to what a frame can carry. */
   send(message: Out): void {
-    this.#channel.send(message)
+    this.#channel.send(withCutSummary(message))
   }
 
   /**
@@ -81,8 +81,7 @@ export class Bodies<In extends Up | Down, Out extends Up | Down> {
     if (this.#channel.isClosed) return endedError(undefined)
     const isInline = data !== undefined && size <= MAX_BODY_BYTES && this.#channel.bufferedBytes < CONGESTED_BYTES
     const header: ValueHeader = { format, text, size, ...(isInline ? {} : { stream: ++this.#lastStream }) }
-    const error = 'error' in message && message.error ? { error: cutSummary(message.error) } : {}
-    this.#channel.send({ ...message, ...error, [slot]: header } as unknown as Out, isInline ? data : undefined)
+    this.#channel.send(withCutSummary({ ...message, [slot]: header } as unknown as Out), isInline ? data : undefined)
     return header.stream === undefined ? undefined : this.#outgoing.add(message.run, header.stream, source)
   }
 
@@ -121,6 +120,10 @@ export class Bodies<In extends Up | Down, Out extends Up | Down> {
     handler(message, { header, read: () => take(memorySink(header)), readInto: take })
     announcement.settle()
   }
+}
+
+function withCutSummary<M extends Up | Down>(message: M): M {
+  return 'error' in message && message.error ? { ...message, error: cutSummary(message.error) } : message
 }
 
 function isAboutStreams(message: Up | Down | Both): message is Both {

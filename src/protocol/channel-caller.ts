@@ -6,6 +6,7 @@ import { idInUse, notStarted } from '../core/not-started.ts'
 import type { Encoded } from '../core/value.ts'
 import type { Bodies } from './bodies.ts'
 import type { Channel } from './channel.ts'
+import { cutReason } from './cut-reason.ts'
 import { lineOf, loseLine, sendLine } from './line-frames.ts'
 import type { Both, Down, LineFrame, Up } from './messages.ts'
 import { Turns } from './turns.ts'
@@ -93,7 +94,7 @@ export class ChannelCaller implements Caller {
       return
     }
     const { channel, run } = this.#options
-    channel.send({ type: 'cancel', run, child: id, reason, ...(kill ? { kill } : {}) })
+    channel.send({ type: 'cancel', run, child: id, reason: cutReason(reason), ...(kill ? { kill } : {}) })
   }
 
   acquire(name: string, rule: LimitRule): LimitPlace {

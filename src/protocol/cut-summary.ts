@@ -1,20 +1,22 @@
 import type { ErrorSummary } from '../core/events.ts'
 
-const MAX_TEXT = 32 * 1024
+/** What people can be told in one piece. */
+export const MAX_TEXT: number = 32 * 1024
 const MAX_NAME = 256
 const MAX_STEPS = 64
 const MAX_LINES = 20
-const MAX_LINE = 1024
+export const MAX_LINE = 1024
 
 /** An error's summary in a size that every frame and every record can carry. The error itself travels whole, as a value. */
 export function cutSummary(error: ErrorSummary): ErrorSummary {
-  const { name, message, stack, path, lastLines } = error
+  const { name, message, stack, path, exit, lastLines } = error
   return {
     ...error,
     name: cut(name, MAX_NAME),
     message: cut(message, MAX_TEXT),
     ...(stack === undefined ? {} : { stack: cut(stack, MAX_TEXT) }),
     ...(path === undefined ? {} : { path: path.slice(-MAX_STEPS).map((step) => cutStep(step)) }),
+    ...(exit?.detail === undefined ? {} : { exit: { ...exit, detail: cut(exit.detail, MAX_TEXT) } }),
     ...(lastLines === undefined ? {} : { lastLines: lastLines.slice(-MAX_LINES).map((line) => cut(line, MAX_LINE)) }),
   }
 }

@@ -2,6 +2,7 @@
 import type { Exit } from '../core/engine.ts'
 import type { ErrorSummary, LogLevel, LogStream, Preview, Status, TaskRef } from '../core/events.ts'
 import { count, FieldFault, id, isOneOf, label, list, number, object, oneOf, optional, text, upTo, type Check } from './checks.ts'
+import { MAX_REASON } from './cut-reason.ts'
 import { cutSummary } from './cut-summary.ts'
 import type { CancelReason, ValueHeader } from './messages.ts'
 
@@ -24,7 +25,7 @@ export const taskRef: Check<TaskRef> = object<TaskRef>({ module: label, export: 
 
 export const cancelReason: Check<CancelReason> = object<CancelReason>({
   code: oneOf('TASK_CANCELLED', 'TASK_TIMEOUT'),
-  message: upTo(4096),
+  message: upTo(MAX_REASON),
 })
 
 const format = oneOf('json', 'tagged')

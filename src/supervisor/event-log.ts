@@ -1,4 +1,5 @@
 import type { RunEvent } from '../core/events.ts'
+import { cutEvent } from './cut-event.ts'
 import { throwLater } from './throw-later.ts'
 import type { PlainEvent, RunRecord } from './tree-messages.ts'
 
@@ -34,7 +35,7 @@ export class EventLog {
     this.#numbers.set(run.id, seq + 1)
     if (event.type === 'created') this.runs.set(run.id, run)
     const place = { run: run.id, seq, at: this.#clock() }
-    const whole = event.type === 'log' ? logEvent(event, place) : ({ ...event, ...place } as RunEvent)
+    const whole = event.type === 'log' ? logEvent(event, place) : ({ ...cutEvent(event), ...place } as RunEvent)
     for (const listener of this.#listeners) this.#tell(listener, whole)
     if (event.type !== 'removed') return
     this.#numbers.delete(run.id)

@@ -1,3 +1,4 @@
+import { cut, MAX_LINE } from '../protocol/cut-summary.ts'
 import { OutputLines, type OutputItem } from '../protocol/output.ts'
 import { throwLater } from './throw-later.ts'
 
@@ -62,7 +63,7 @@ export class Printed {
   #keep(text: string): void {
     if (this.#ranOutOfHeap && nativeStack.test(text)) return
     this.#ranOutOfHeap ||= heapIsFull.test(text)
-    this.#last.push(text)
+    this.#last.push(text.length > MAX_LINE ? copied(cut(text, MAX_LINE)) : text)
     if (this.#last.length > keptLines) this.#last.shift()
   }
 
@@ -71,4 +72,9 @@ export class Printed {
     if (this.#marks.size < 100) this.#marks.add(token)
     this.#onMark?.()
   }
+}
+
+/** A piece of a text keeps the whole of it in memory. */
+function copied(text: string): string {
+  return Buffer.from(text).toString()
 }

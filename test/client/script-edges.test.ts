@@ -16,7 +16,7 @@ class Project implements Disposable {
   }
 
   node(script: string, env: NodeJS.ProcessEnv = {}): Promise<{ code: unknown; stdout: string; stderr: string }> {
-    const options = { cwd: this.folder, env: { ...process.env, COWAIT_ENGINE: 'process', ...env }, timeout: 60_000 }
+    const options = { cwd: this.folder, env: { ...process.env, COWAIT_ENGINE: 'process', ...env }, timeout: 60_000, maxBuffer: 2 ** 26 }
     return new Promise((resolve) =>
       execFile(process.execPath, [script], options, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr })),
     )
@@ -74,3 +74,40 @@ test('a temporary folder whose path is too long for a socket is told of, and not
   expect(stdout).toMatch(/^.* could not start: The private folder \S+ cannot be used: its path is \d+ bytes too long .* Set TMPDIR/)
   expect(readdirSync(TMPDIR)).toEqual([])
 })
+
+test('a line, a reason and an error of any length hurt neither the script, nor its other runs, nor those of a task', async () => {
+  using project = new Project({
+    'tasks.js': `
+      import { execFileSync } from 'node:child_process'
+      import { delay, group, task } from 'cowait'
+      export const double = task(async ({ n }) => n * 2)
+      export const waits = task(async () => delay('1h'))
+      export const dies = task(async () => {
+        execFileSync(process.execPath, ['-e', 'process.stdout.write("x".repeat(6e6))'], { stdio: 'inherit' })
+        process.kill(process.pid, 'SIGKILL')
+        await delay('1h')
+      })
+      const long = () => new Error('z'.repeat(5e6))
+      export async function survives() {
+        const code = (run) => run.then(() => 'done', (error) => [error.code, error.exit?.signal, error.lastLines?.length].join(' '))
+        const cancelled = waits()
+        await cancelled.ready
+        await cancelled.cancel(long())
+        const thrown = []
+        await group(async () => {
+          thrown.push(waits())
+          throw long()
+        }).catch(() => undefined)
+        return [await code(dies()), await code(cancelled), await code(thrown[0]), await double({ n: 2 })]
+      }
+      export const parent = task(survives)
+    `,
+    'script.js': `
+      import { parent, survives } from './tasks.js'
+      console.log(JSON.stringify([await survives(), await parent()]))
+    `,
+  })
+  const { stdout, stderr } = await project.node('script.js')
+  const survived = ['TASK_LOST SIGKILL 20', 'TASK_CANCELLED  ', 'TASK_CANCELLED  ', 4]
+  expect(JSON.parse(stdout || JSON.stringify(stderr.slice(0, 2_000)))).toEqual([survived, survived])
+}, 120_000)

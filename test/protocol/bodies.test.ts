@@ -159,6 +159,20 @@ describe('a value', () => {
   })
 })
 
+test('an error that comes without a value is cut to what a frame can carry', async () => {
+  await using ends = await openBodies()
+  const heard: Down[] = []
+  ends.up.start((message) => void heard.push(message))
+  const error = { code: 'TASK_LOST', name: 'TaskLostError', message: 'm'.repeat(5_000_000), lastLines: ['l'.repeat(5_000_000)] } as const
+  ends.down.send({ type: 'settled', run: 'r', child: 'c', status: 'failed', attempt: 1, error })
+  ends.down.send({ type: 'may-retry', run: 'r', child: 'c', attempt: 1, error })
+  ends.down.send({ type: 'accepted', run: 'r' })
+  await until(() => heard.length === 3, 'all of them')
+  expect(heard.slice(0, 2)).toMatchObject(
+    Array.from({ length: 2 }, () => ({ error: { message: expect.stringMatching(/^m{32764} \.\.\.$/) } })),
+  )
+})
+
 describe('beside a large value', () => {
   test('short messages pass, also when the receiver is slow', async () => {
     await using ends = await openBodies()

@@ -31,6 +31,13 @@ test('a task that only speaks of the end of a heap has not come to it', async ()
   })
 })
 
+test('a long line is kept by its beginning, however many of them there are', async () => {
+  const { lastLines } = await printed(`${'x'.repeat(6_000_000)}\nshort\n`)
+  expect(lastLines.length).toBe(20)
+  expect(lastLines.map((line) => line.length)).toEqual([...Array.from({ length: 19 }, () => 1024), 5])
+  expect(lastLines[0]).toMatch(/^x+ \.\.\.$/)
+})
+
 test('all is drained and kept when nobody can be told, and the bug is not hidden', async () => {
   let chunks = 0
   let told = 0
