@@ -86,7 +86,7 @@ export class TaskRun<O, X extends Extras = {}> extends Promise<O> implements Asy
     return this.#state.watch.on(event, listener)
   }
 
-  /** What the run prints and logs, beginning with its latest 200 lines so far, until it has ended. */
+  /** What the run prints and logs, beginning with its latest lines so far (200, or about 64 KiB with their fields), until it has ended. */
   logs(options?: LogsOptions): AsyncIterable<LogRecord> {
     return this.#state.watch.logs(options)
   }

@@ -2,9 +2,11 @@
 import type { RunEvent } from '../core/events.ts'
 import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { RunRecord } from './tree-messages.ts'
+import { weightOf } from './weight-of.ts'
 
 const keptLines = 200
-const keptCharacters = 64 * 1024
+/** What the lines of a run hold together, their fields included; the last one is kept whatever its text. */
+const keptWeight = 64 * 1024
 
 export interface Watcher {
   readonly identity: CallerIdentity
@@ -17,8 +19,8 @@ export interface Watcher {
 const keptRuns = 100
 
 interface Lines {
-  readonly events: LogEvent[]
-  characters: number
+  readonly latest: { readonly event: LogEvent; readonly weight: number }[]
+  weight: number
   readonly caller: Pick<CallerIdentity, 'parent' | 'client'>
 }
 
@@ -47,14 +49,14 @@ export class Watches {
     if (expected) return put(this.#expected, watcher)
     const ended = this.#ended.get(child)
     if (ended) {
-      if (isSameCaller(watcher.identity, ended.caller)) for (const event of ended.events) watcher.tell(event)
+      if (isSameCaller(watcher.identity, ended.caller)) for (const { event } of ended.latest) watcher.tell(event)
       return
     }
     const run = this.#runs.get(child)
     if (!run) return
     put(this.#byRun, watcher)
     if (!isSameCaller(watcher.identity, run)) return
-    for (const event of this.#lines.get(child)?.events ?? []) watcher.tell(event)
+    for (const { event } of this.#lines.get(child)?.latest ?? []) watcher.tell(event)
   }
 
   /** A caller has ended: those of its calls that have not begun never will. */
@@ -106,17 +108,27 @@ export class Watches {
     const run = this.#runs.get(event.run)
     if (!run) return
     let kept = this.#lines.get(event.run)
-    if (!kept) this.#lines.set(event.run, (kept = { events: [], characters: 0, caller: callerOf(run) }))
-    kept.events.push(event)
-    kept.characters += event.text.length
-    while (kept.events.length > keptLines || (kept.characters > keptCharacters && kept.events.length > 1))
-      kept.characters -= kept.events.shift()?.text.length ?? 0
+    if (!kept) this.#lines.set(event.run, (kept = { latest: [], weight: 0, caller: callerOf(run) }))
+    const { latest } = kept
+    const line = weighed(event)
+    latest.push(line)
+    kept.weight += line.weight
+    while (latest.length > keptLines || (kept.weight > keptWeight && latest.length > 1)) kept.weight -= latest.shift()?.weight ?? 0
   }
 }
 
 /** Not the run itself, which holds its values: lines are kept for longer. */
 function callerOf({ parent, client }: RunRecord): Lines['caller'] {
   return { parent, client }
+}
+
+/** Fields that alone are more than a run's lines may hold are not kept. */
+function weighed(event: LogEvent): Lines['latest'][number] {
+  const { text, fields } = event
+  const weight = fields ? weightOf(fields, keptWeight) : 0
+  if (weight <= keptWeight) return { event, weight: text.length + weight }
+  const { fields: _tooLarge, ...bare } = event
+  return { event: bare, weight: text.length }
 }
 
 function put(watchers: Map<string, Watcher[]>, watcher: Watcher): void {

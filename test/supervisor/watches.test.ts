@@ -9,14 +9,21 @@ function watched() {
   const runs = new Map<string, RunRecord>()
   const watches = new Watches(runs)
   const told: string[] = []
+  const heard: RunEvent[] = []
   let seq = 0
   return {
     watches,
     told,
+    heard,
     begin: (id: string, more: Partial<RunRecord> = {}) => runs.set(id, { id, parent: null, client: 'c', ...more } as RunRecord),
     watch: (child: string, expected = false, client = 'c') =>
       watches.add(
-        { identity: { client, parent: null, callerAttempt: 0 }, child, tree: false, tell: (event) => told.push(event.type) },
+        {
+          identity: { client, parent: null, callerAttempt: 0 },
+          child,
+          tree: false,
+          tell: (event) => void (told.push(event.type), heard.push(event)),
+        },
         expected,
       ),
     tell: (run: string, event: object) => watches.receive({ run, seq: seq++, at: 0, ...event } as RunEvent),
@@ -67,6 +74,35 @@ test('who asks late gets the latest lines of a run that has ended, and nobody bu
   watch('a')
   expect(told).toEqual(['log'])
   expect(watches.size).toBe(0)
+})
+
+test.each([
+  ['are large', (n: number) => ({ n, body: 'y'.repeat(10_000) })],
+  ['hold much that is small', (n: number) => ({ n, ids: Array.from({ length: 200 }, () => ({})) })],
+])('of lines whose fields %s only the latest are kept', (_what, fieldsOf) => {
+  const { heard, begin, watch, tell } = watched()
+  begin('a')
+  for (let n = 0; n < 200; n++) tell('a', { ...line, fields: fieldsOf(n) })
+  tell('a', { type: 'settled', status: 'done', attempt: 1 })
+  watch('a')
+  expect(heard.length).toBeGreaterThan(3)
+  expect(heard.length).toBeLessThan(20)
+  expect(heard.at(-1)).toEqual(expect.objectContaining({ ...line, fields: fieldsOf(199) }))
+})
+
+test('a line whose fields alone are more than is kept of a run is kept without them, and told with them', () => {
+  const { heard, begin, watch, tell } = watched()
+  begin('a')
+  watch('a')
+  tell('a', { ...line, text: 'before' })
+  tell('a', { ...line, fields: { body: 'y'.repeat(100_000) } })
+  watch('a')
+  expect(heard.map((event) => event.type === 'log' && [event.text, Object.keys(event.fields ?? {})])).toEqual([
+    ['before', []],
+    ['hello', ['body']],
+    ['before', []],
+    ['hello', []],
+  ])
 })
 
 test('a watch of a call whose id an earlier run still has tells nothing of that', () => {
