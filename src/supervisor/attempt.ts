@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { CancelReason } from '../core/caller.ts'
+import { coalescedReports } from '../core/coalesced-reports.ts'
 import type { Exit, Worker, WorkerId } from '../core/engine.ts'
 import type { ErrorSummary, RunEvent } from '../core/events.ts'
 import { ProtocolError } from '../core/errors.ts'
@@ -22,6 +23,7 @@ import { isWorthKeeping } from './keep-failed.ts'
 import { Printed } from './printed.ts'
 import type { Owner } from './owner.ts'
 import type { StoredValue } from './spool.ts'
+import { tellWatcher } from './tell-watcher.ts'
 import { startError } from './start-error.ts'
 import type { AttemptOutcome, PlainEvent, RunRecord, Settlement } from './tree-messages.ts'
 
@@ -31,8 +33,6 @@ const leaveMs = 2_000
 const terminateMs = 300
 /** For what is still on its way when a worker has ended: the rest of its channel and output. */
 const restMs = 1_000
-/** A caller that is this far behind misses log lines of what it watches. */
-const maxBehindBytes = 8 * 1024 * 1024
 /** For an engine to make a worker gone, or to give up its start. */
 const removeMs = 20_000
 
@@ -49,6 +49,7 @@ export class Attempt implements Owner {
   #channel: Channel<Up | Both, Down | Both> | undefined
   #bodies: Bodies<Up, Down> | undefined
   #printed: Printed | undefined
+  readonly #progress = coalescedReports<Extract<PlainEvent, { type: 'progress' }>>((report) => this.#emit(report))
   #handover: Handover | undefined
   #ping: NodeJS.Timeout | undefined
   #isGreeted = false
@@ -107,9 +108,7 @@ export class Attempt implements Owner {
   }
 
   tell(child: string, event: RunEvent | undefined): void {
-    const channel = this.#channel
-    if (!channel || (event?.type === 'log' && channel.bufferedBytes > maxBehindBytes)) return
-    channel.send(event ? { type: 'event', child, event } : { type: 'watched', run: this.#run.id, child })
+    if (this.#channel) tellWatcher(this.#channel, { run: this.#run.id, child }, event)
   }
 
   /** What the run's caller says over the line. */
@@ -159,6 +158,7 @@ export class Attempt implements Owner {
     if (this.#isAnswering) await bounded(this.#answer, restMs)
     this.#handover?.end()
     clearInterval(this.#ping)
+    this.#progress.flush()
     if (this.#outcome) await bounded(this.#printed.flushed(this.#flushToken), restMs)
     if (this.#outcome && !(await this.#fault(channel))) await this.#letLeave(worker, channel, this.#outcome)
     else await this.#loseWorker(worker, channel)
@@ -239,7 +239,7 @@ export class Attempt implements Owner {
         this.#handover?.end()
         return this.#context.running(this.#run)
       case 'progress':
-        return this.#emit({ ...message, type: 'progress' })
+        return this.#progress.add({ ...message, type: 'progress' })
       case 'done':
       case 'fail':
         return void this.#takeAnswer(message, value)

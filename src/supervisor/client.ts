@@ -13,13 +13,13 @@ import type { CallerIdentity } from './caller-identity.ts'
 import type { Calls } from './calls.ts'
 import type { CallerFrames } from './caller-frames.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
+import { forReader } from './for-reader.ts'
 import type { Limits } from './limits.ts'
 import type { Owner } from './owner.ts'
 import type { StoredValue } from './spool.ts'
+import { tellWatcher } from './tell-watcher.ts'
 import type { RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
 
-/** A follower that is this far behind misses log lines, and is told how many. */
-const maxBehindBytes = 8 * 1024 * 1024
 /** A list goes on in another frame once one holds so much: far less than a line may have, whatever the characters. */
 const pageCharacters = 256 * 1024
 
@@ -44,6 +44,7 @@ export class Client implements Owner {
   readonly #bodies: Bodies<Up, Down>
   readonly #stopFollowing: () => void
   #followed: ((run: string) => boolean) | undefined
+  /** How many log lines of a run it missed. */
   readonly #dropped = new Map<string, number>()
 
   constructor(stream: Duplex, context: ClientContext, options: StreamOptions = {}) {
@@ -76,8 +77,7 @@ export class Client implements Owner {
   }
 
   tell(child: string, event: RunEvent | undefined): void {
-    if (event?.type === 'log' && this.#channel.bufferedBytes > maxBehindBytes) return
-    this.#channel.send(event ? { type: 'event', child, event } : { type: 'watched', run: this.id, child })
+    tellWatcher(this.#channel, { run: this.id, child }, event)
   }
 
   #receive(message: Up, value: IncomingValue | undefined): void {
@@ -139,14 +139,15 @@ export class Client implements Owner {
 
   #tell(event: RunEvent): void {
     if (!this.#followed?.(event.run)) return
-    if (event.type === 'log' && this.#channel.bufferedBytes > maxBehindBytes) {
-      this.#dropped.set(event.run, (this.#dropped.get(event.run) ?? 0) + 1)
+    const told = forReader(event, this.#channel.bufferedBytes)
+    if (!told) {
+      if (event.type === 'log') this.#dropped.set(event.run, (this.#dropped.get(event.run) ?? 0) + 1)
       return
     }
     const lines = this.#dropped.get(event.run)
     if (lines && this.#dropped.delete(event.run))
       this.#channel.send({ type: 'event', event: { type: 'dropped', lines, run: event.run, seq: event.seq, at: event.at } })
-    this.#channel.send({ type: 'event', event })
+    this.#channel.send({ type: 'event', event: told })
   }
 
   #isBelow(run: string, root: string): boolean {

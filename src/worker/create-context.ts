@@ -1,3 +1,4 @@
+import { coalescedReports } from '../core/coalesced-reports.ts'
 import type { Logger, TaskContext } from '../core/context.ts'
 import type { LogLevel } from '../core/events.ts'
 import { cut } from '../protocol/cut-summary.ts'
@@ -17,8 +18,6 @@ interface ContextSources {
   readonly progress: (progress: Progress) => void
 }
 
-/** At most this many progress messages a second leave the worker; the last one always does. */
-const progressPerSecond = 10
 /** What the other side would keep of it. */
 const maxMessageLength = 4096
 
@@ -30,7 +29,11 @@ export interface OwnContext {
 }
 
 export function createContext(run: { run: string; name: string; attempt: number }, output: Output, sources: ContextSources): OwnContext {
-  const { progress, flush } = coalesced(sources.progress)
+  const { add, flush } = coalescedReports(sources.progress)
+  const progress: TaskContext['progress'] = (value, info) => {
+    const report = readProgress(value, info)
+    if (report) add(report)
+  }
   const context: TaskContext = {
     id: run.run,
     name: run.name,
@@ -60,25 +63,6 @@ function createLogger(output: Output, bound: object): Logger {
     error: at('error'),
     child: (fields) => createLogger(output, { ...bound, ...fields }),
   }
-}
-
-function coalesced(send: (progress: Progress) => void): { progress: TaskContext['progress']; flush: () => void } {
-  let pending: Progress | undefined
-  let pause: NodeJS.Timeout | undefined
-  const flush = (): void => {
-    if (!pending) return
-    send(pending)
-    pending = undefined
-  }
-  const tick = (): void => {
-    pause = pending && setTimeout(tick, 1_000 / progressPerSecond).unref()
-    flush()
-  }
-  const progress: TaskContext['progress'] = (value, info) => {
-    pending = readProgress(value, info) ?? pending
-    if (!pause) tick()
-  }
-  return { progress, flush }
 }
 
 /** A report is for people: one that cannot be told is dropped, and ends no run. */

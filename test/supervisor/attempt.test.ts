@@ -10,11 +10,11 @@ import { parseDown } from '../../src/protocol/parse.ts'
 import { Attempt } from '../../src/supervisor/attempt.ts'
 import type { AttemptContext } from '../../src/supervisor/attempt-context.ts'
 import { Spool, StoredValue } from '../../src/supervisor/spool.ts'
-import type { AttemptOutcome, RunRecord } from '../../src/supervisor/tree-messages.ts'
+import type { AttemptOutcome, PlainEvent, RunRecord } from '../../src/supervisor/tree-messages.ts'
 import { held } from './rig.ts'
 
 /** An attempt whose worker the test plays, and whose spool takes an answer when the test says so. */
-function played({ start, emit }: { start?: Engine['start']; emit?: (attempt: Attempt) => void } = {}) {
+function played({ start, emit }: { start?: Engine['start']; emit?: (attempt: Attempt, event: PlainEvent) => void } = {}) {
   const [outside, inside] = memoryPair()
   const output = new PassThrough()
   let leave!: (exit: Exit) => void
@@ -51,7 +51,7 @@ function played({ start, emit }: { start?: Engine['start']; emit?: (attempt: Att
     spec: () => ({ id: 'w' }),
     ended: (_run: unknown, outcome: AttemptOutcome) => outcomes.push(outcome),
     routed: async () => {},
-    emit: () => emit?.(attempt),
+    emit: (_run: unknown, event: PlainEvent) => emit?.(attempt, event),
     notRemoved: () => notRemoved.push('r'),
   }
   const nothing = { get: (target: object, name: string) => Reflect.get(target, name) ?? (() => {}) }
@@ -76,6 +76,27 @@ test('an answer that is kept too late to count is let go', async () => {
   expect(outcomes).toMatchObject([{ type: 'lost', error: { code: 'TASK_LOST' } }])
   stored.release()
   await expect.poll(() => spool.memoryBytes).toBe(0)
+})
+
+test.each(['is done', 'is lost'])('of endless reports of progress a few are told, and the last one before the attempt %s', async (end) => {
+  const told: number[] = []
+  const { attempt, bodies, channel, stored, outcomes, leave, output } = played({
+    emit: (_attempt, event) => event.type === 'progress' && told.push(event.value),
+  })
+  bodies.start((message) => void (message.type === 'accepted' && channel.close()))
+  const driven = attempt.drive()
+  bodies.send({ type: 'hello', protocol: PROTOCOL_VERSION, role: 'worker', runtime: { name: 'by hand', version: '0' } } as Up)
+  bodies.send({ type: 'running', run: 'r' })
+  for (let value = 0; value < 10_000; value++) bodies.send({ type: 'progress', run: 'r', value })
+  stored.release()
+  if (end === 'is done') await bodies.sendValue({ type: 'done', run: 'r', value: encode(1) })
+  else await channel.close()
+  output.end()
+  leave({ how: 'exited', code: 0 })
+  await driven
+  expect(outcomes).toMatchObject([{ type: end === 'is done' ? 'done' : 'lost' }])
+  expect([told[0], told.at(-1)]).toEqual([0, 9_999])
+  expect(told.length).toBeLessThan(500)
 })
 
 test('a start that is given up as it begins is not waited for when its engine does not hear of that', async () => {

@@ -14,6 +14,11 @@ import type { RootRun, Settlement } from '../../src/client/local.ts'
 import type { TaskOptions } from '../../src/core/options.ts'
 import { resolveOptions } from '../../src/core/resolve-options.ts'
 import { encode } from '../../src/core/values/encode.ts'
+import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
+import { Channel } from '../../src/protocol/channel.ts'
+import { encodeFrame } from '../../src/protocol/frames.ts'
+import type { Both, Down, Up } from '../../src/protocol/messages.ts'
+import { parseDown } from '../../src/protocol/parse.ts'
 import { openHost } from '../conformance/host.ts'
 import { processesWith } from '../fixtures/process/lab.ts'
 
@@ -174,6 +179,25 @@ describe('a worker that floods', () => {
     const isDeaf = { status: 'failed', error: { code: 'PROTOCOL', message: expect.stringContaining('The other end does not read') } }
     if (!isServed) expect(settlement).toMatchObject(isDeaf)
   })
+})
+
+test('a worker whose progress is endless ends no follower that does not read meanwhile', { timeout: 90_000 }, async () => {
+  const [inside, outside] = memoryPair()
+  host.supervisor.connect(outside)
+  inside.write(encodeFrame({ type: 'follow' }))
+  const { settlement } = await play('floods-with-long-progress-20000')
+  expect(settlement).toMatchObject({ status: 'done' })
+  const channel = new Channel<Down | Both, Up | Both>(inside, parseDown)
+  const values: number[] = []
+  let hasEnded = false
+  channel.start((message) => {
+    if (message.type !== 'event') return
+    if (message.event.type === 'progress') values.push(message.event.value)
+    hasEnded ||= message.event.type === 'settled' && message.event.run.startsWith('floods-')
+  })
+  await expect.poll(() => hasEnded, { timeout: 10_000 }).toBe(true)
+  expect(values.at(-1)).toBe(19_999)
+  await channel.close()
 })
 
 function figures({ behaviour, count, tookMs, settlement, others, slowestMs, grown }: Flood): string {
