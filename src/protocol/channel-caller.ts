@@ -185,8 +185,8 @@ export class ChannelCaller implements Caller {
     })
     if (leaving.watch) channel.send({ type: 'watch', run, child: id, ...(leaving.watch.tree ? { tree: true } : {}) })
     if (leaving.cancel) this.cancel(id, leaving.cancel.reason, leaving.cancel.kill)
-    const fault = await sent
-    if (fault) throw fault
+    // Whatever ends it on its way, the supervisor answers the call, or there is none any more.
+    await sent
   }
 
   #settle(

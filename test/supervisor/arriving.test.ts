@@ -147,6 +147,21 @@ test('a call that is cancelled waits neither for its input nor for the program',
   await channel.close()
 })
 
+test('a call whose input finds no room on the disk says so to a script and to a task, and what to do', async () => {
+  const large = external<{ text: string }, string>('tests:large')
+  const call = (): Promise<unknown> => large({ text: 'x'.repeat(5_000_000) }).settled()
+  const calls = task(async () => {
+    const { error } = (await call()) as { error: Error & { code: string } }
+    return `${error.code}: ${error.message}`
+  })
+  const directory = join(tmpdir(), 'is-not-there')
+  await using rig = openRig({ calls }, { directory })
+  const told = /was not started: A value of 50000\d\d bytes cannot be kept in .*is-not-there: ENOENT.*Make room there/
+  expect(await rig.script(call)).toMatchObject({ ok: false, error: { code: 'ENGINE', message: expect.stringMatching(told) } })
+  const said = await rig.script(() => external<typeof calls>('tests:calls')())
+  expect(said).toMatch(new RegExp(`^ENGINE: .*${told.source}`))
+})
+
 test('nothing stays of the input of a call that cannot be described', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'cowait-arriving-'))
   const describe = (): Promise<object> => Promise.reject(new Error('no program'))
