@@ -22,7 +22,7 @@ export interface Capabilities {
   readonly volumes: boolean
   readonly ports: boolean
   readonly exec: boolean
-  /** The channel may half-open without either side noticing, so workers need a lease (see lease.ts). */
+  /** The channel may half-open without either side noticing, so workers need a lease (see worker/lease.ts). */
   readonly lease: boolean
 }
 

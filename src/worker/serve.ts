@@ -12,6 +12,7 @@ import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/mes
 import { parseDown } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
 import { Execution, type LoadTask } from './execute.ts'
+import { Lease } from './lease.ts'
 import { refInTree } from './module-files.ts'
 import type { Output } from './output.ts'
 
@@ -33,17 +34,16 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
   const bodies = new Bodies<Down, Up>(channel)
   let execution: Execution | undefined
   let caller: ChannelCaller | undefined
-  let lease: NodeJS.Timeout | undefined
+  let lease: Lease | undefined
   let markAccepted!: () => void
   const accepted = new Promise<void>((resolve) => (markAccepted = resolve))
 
   const receive = (message: Down, value: IncomingValue | undefined): void => {
-    lease?.refresh()
     switch (message.type) {
       case 'welcome':
         if (message.protocol !== PROTOCOL_VERSION)
           throw new ProtocolError(`The supervisor speaks protocol ${message.protocol}, this worker speaks ${PROTOCOL_VERSION}.`)
-        if (message.leaseMs > 0) lease = setTimeout(() => void channel.close(), message.leaseMs).unref()
+        if (message.leaseMs > 0) lease = new Lease(options.channel, message.leaseMs, () => void channel.close())
         return channel.send({
           type: 'hello',
           protocol: PROTOCOL_VERSION,
@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions): Promise<'accepted' | 'lost'>
   }
   bodies.start(receive)
   const end = await Promise.race([accepted.then(() => 'accepted' as const), channel.closed.then(() => 'lost' as const)])
-  clearTimeout(lease)
+  lease?.end()
   if (end === 'lost' && execution) {
     execution.cancel({ code: 'TASK_CANCELLED', message: 'its supervisor is gone' })
     await execution.finished
