@@ -92,8 +92,8 @@ class ThreadCaller implements Caller {
 
   watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
     if (!this.#thread) return listener.event(undefined)
-    let isHeld = !this.#calls.has(id)
-    if (isHeld) this.#hold(1)
+    let isHeld = true
+    this.#hold(1)
     const event = (heard: RunEvent | undefined): void => {
       if (!heard && isHeld) this.#hold(-1)
       isHeld &&= heard !== undefined

@@ -94,7 +94,7 @@ export class RunWatch {
     }
   }
 
-  /** The run has ended: nothing more is told. */
+  /** The run has ended: nothing more is told but its past, to who has asked for that. */
   end(): void {
     this.#hasEnded = true
     for (const reader of this.#readers) reader.end()
@@ -169,8 +169,9 @@ class LogReader implements AsyncIterator<LogRecord> {
     if (hasEnded || !this.#options.follow) this.end()
   }
 
+  /** Nothing more comes, once the past is told. */
   end(): void {
-    this.#tellPast()
+    if (this.#past) return
     this.#hasEnded = true
     this.#wake?.()
   }
@@ -189,6 +190,7 @@ class LogReader implements AsyncIterator<LogRecord> {
 
   async return(): Promise<IteratorResult<LogRecord, undefined>> {
     this.#records = []
+    this.#past = undefined
     this.end()
     this.#options.leave()
     return { done: true, value: undefined }

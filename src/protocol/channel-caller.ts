@@ -48,7 +48,8 @@ interface OpenCall {
 
 interface Leaving {
   cancel?: { readonly reason: CancelReason; readonly kill: boolean }
-  watch?: { readonly tree: boolean }
+  /** Whether each asks for everything below as well. */
+  readonly watches: boolean[]
 }
 
 export interface ChannelCallerOptions {
@@ -66,8 +67,8 @@ export class ChannelCaller implements Caller {
   readonly #open = new Map<string, OpenCall>()
   /** Calls that have not left this process, with what must not overtake them. */
   readonly #leaving = new Map<string, Leaving>()
-  /** Who asks for the lines of a call that has ended. */
-  readonly #late = new Map<string, Pick<CallListener, 'event'>[]>()
+  /** Who watches a call and has not heard its past yet, in the order in which they asked: the call may have ended meanwhile. */
+  readonly #watching = new Map<string, Pick<CallListener, 'event'>[]>()
   readonly #wanted = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   #requests = 0
   #lost: Error | undefined
@@ -123,9 +124,9 @@ export class ChannelCaller implements Caller {
   watch(id: string, tree: boolean, listener: Pick<CallListener, 'event'>): void {
     const { channel, run } = this.#options
     if (this.#lost) return listener.event(undefined)
-    if (!this.#open.has(id)) this.#late.set(id, [...(this.#late.get(id) ?? []), listener])
+    this.#watching.set(id, [...(this.#watching.get(id) ?? []), listener])
     const leaving = this.#leaving.get(id)
-    if (leaving) leaving.watch = { tree: tree || (leaving.watch?.tree ?? false) }
+    if (leaving) leaving.watches.push(tree)
     else channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
   }
 
@@ -164,11 +165,14 @@ export class ChannelCaller implements Caller {
 
   async #send({ id, task, input, options, shield, handlers, isExternal }: CallRequest): Promise<void> {
     const { channel, bodies, run, moduleOf } = this.#options
-    const leaving: Leaving = {}
+    const leaving: Leaving = { watches: [] }
     this.#leaving.set(id, leaving)
     let ref: TaskRef
     try {
       ref = 'module' in task ? task : await moduleOf(task)
+    } catch (error) {
+      for (const _ of leaving.watches) this.#watched(id)
+      throw error
     } finally {
       this.#leaving.delete(id)
     }
@@ -183,7 +187,7 @@ export class ChannelCaller implements Caller {
       ...(isExternal ? { external: true } : {}),
       input,
     })
-    if (leaving.watch) channel.send({ type: 'watch', run, child: id, ...(leaving.watch.tree ? { tree: true } : {}) })
+    for (const tree of leaving.watches) channel.send({ type: 'watch', run, child: id, ...(tree ? { tree } : {}) })
     if (leaving.cancel) this.cancel(id, leaving.cancel.reason, leaving.cancel.kill)
     // Whatever ends it on its way, the supervisor answers the call, or there is none any more.
     await sent
@@ -233,12 +237,17 @@ export class ChannelCaller implements Caller {
   #tell(message: Extract<Down, { type: 'watched' | 'event' }>): void {
     const { child } = message
     if (child === undefined) return
-    const late = this.#late.get(child)
-    const open = this.#open.get(child)
-    // Who asked for the lines of an ended run did so before its id was used again.
-    const listeners = late ?? (open ? [open.listener] : [])
-    if (message.type === 'watched') this.#late.delete(child)
-    for (const listener of listeners) listener.event(message.type === 'event' ? message.event : undefined)
+    if (message.type === 'watched') return this.#watched(child)
+    // Until a watch is answered what comes is for who asked: if its call has ended, its id may be used again.
+    const listener = this.#watching.get(child)?.[0] ?? this.#open.get(child)?.listener
+    listener?.event(message.event)
+  }
+
+  #watched(child: string): void {
+    const [listener, ...others] = this.#watching.get(child) ?? []
+    if (others.length > 0) this.#watching.set(child, others)
+    else this.#watching.delete(child)
+    listener?.event(undefined)
   }
 
   #answer(message: Extract<Down, { type: 'granted' | 'refused' }>): void {
@@ -253,8 +262,9 @@ export class ChannelCaller implements Caller {
     for (const { reject } of this.#wanted.values()) reject(new Error(`the supervisor cannot be reached any more (${fault.message})`))
     this.#wanted.clear()
     this.#lost = fault
-    for (const listener of [...this.#late.values()].flat()) listener.event(undefined)
-    this.#late.clear()
+    const watching = [...this.#watching.values()].flat()
+    this.#watching.clear()
+    for (const listener of watching) listener.event(undefined)
     for (const [id, { listener }] of this.#open) fail(id, listener, fault)
     this.#open.clear()
   }

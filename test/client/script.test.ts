@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const tasks = `
+import { renameSync, writeFileSync } from 'node:fs'
 import { contract, delay, task } from 'cowait'
 export const talks = task({
   parent: contract(),
@@ -27,6 +28,11 @@ export const double = task(async ({ n }) => n * 2)
 export const prints = task(async (_, { log }) => {
   for (const text of ['a', 'b', 'c\\n', 'd']) await new Promise((resolve) => process.stdout.write(text, resolve))
   log.warn('low disk', { free: 3 })
+})
+export const leaves = task(async (_, { log }) => {
+  for (const text of ['one', 'two']) log.info(text)
+  writeFileSync('pid.part', String(process.pid))
+  renameSync('pid.part', 'pid')
 })
 export const fails = task(async (_, { attempt }) => {
   throw new RangeError('attempt ' + attempt)
@@ -145,6 +151,30 @@ test('a script that withdrew its wait for a place ends', async () => {
   await withScript(withdrawing, async (cwd, env) => {
     const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
     expect(stdout).toBe('TASK_TIMEOUT in\n')
+  })
+}, 30_000)
+
+const computing = `
+import { existsSync, readFileSync } from 'node:fs'
+import { leaves } from './tasks.mjs'
+const lives = () => {
+  try {
+    return process.kill(Number(readFileSync('pid', 'utf8')), 0)
+  } catch {
+    return !existsSync('pid')
+  }
+}
+const run = leaves()
+await run.ready
+while (lives());
+for await (const { text } of run.logs()) console.log(text)
+console.log(run.status)
+`
+
+test('a script that computes while a run ends reads its lines afterwards', async () => {
+  await withScript(computing, async (cwd, env) => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+    expect(stdout).toBe('one\ntwo\ndone\n')
   })
 }, 30_000)
 
