@@ -53,6 +53,8 @@ export class RunState<O> implements OwnedRun, CallListener {
   #owner: Scope
   #isSeen = false
   #hasLeft = false
+  /** Watches that leave after it; whether each is of everything below it as well. */
+  readonly #watches: boolean[] = []
   #error: Error | undefined
   #markReady!: () => void
   #failReady!: (error: Error) => void
@@ -81,8 +83,9 @@ export class RunState<O> implements OwnedRun, CallListener {
       leave: () => this.#leaveStream(),
     })
     this.watch = new RunWatch(this.id, (tree) => {
-      if (this.#hasLeft || !this.isSettled) scope.caller.watch(this.id, tree, this)
-      else this.watch.receive(undefined)
+      if (this.#hasLeft) scope.caller.watch(this.id, tree, this)
+      else if (this.isSettled) this.watch.receive(undefined)
+      else this.#watches.push(tree)
     })
   }
 
@@ -185,7 +188,9 @@ export class RunState<O> implements OwnedRun, CallListener {
     if (this.isSettled || !request) return
     this.#request = undefined
     this.#hasLeft = true
-    this.#start.scope.caller.call(request, this)
+    const { caller } = this.#start.scope
+    caller.call(request, this)
+    for (const tree of this.#watches.splice(0)) caller.watch(this.id, tree, this)
   }
 
   #refuse(error: Error): void {
@@ -206,6 +211,8 @@ export class RunState<O> implements OwnedRun, CallListener {
     this.conversation.ended(this.id, error)
     this.watch.status(this.current, this.attempt)
     this.watch.end()
+    // Nobody else tells that there is no past.
+    if (!this.#hasLeft) this.watch.receive(undefined)
   }
 
   async #leaveStream(): Promise<void> {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { RunEvent } from '../../src/core/events.ts'
 import { external } from '../../src/core/external.ts'
+import type { StandardResult, StandardSchemaV1 } from '../../src/core/standard-schema.ts'
 import { task } from '../../src/core/task.ts'
 import { memoryPair } from '../../src/engines/memory/memory-pair.ts'
 import { Channel } from '../../src/protocol/channel.ts'
@@ -9,6 +10,7 @@ import { encodeFrame } from '../../src/protocol/frames.ts'
 import type { Both, Down, Up } from '../../src/protocol/messages.ts'
 import { parseDown } from '../../src/protocol/parse.ts'
 import { forReader } from '../../src/supervisor/for-reader.ts'
+import { createTestRuntime } from '../../src/testing/create-test-runtime.ts'
 import { openRig } from './rig.ts'
 
 const called = (name: string) => external<{}, string>(`tests:${name}`)
@@ -82,4 +84,31 @@ test('a run tells of each of its children, also of one that is refused at once',
   run.on('child', ({ id }) => seen.push(id))
   await expect(run).rejects.toThrow('it would be more than 1 level')
   expect(seen).toEqual(['leaf'])
+})
+
+/** What is heard of a call whose input is checked in a turn of its own, by who listens from the beginning. */
+async function heardWhen(validate: (value: unknown) => Promise<StandardResult<object>>): Promise<string[]> {
+  const input: StandardSchemaV1<object> = { '~standard': { version: 1, vendor: 'test', validate } }
+  const reports = task({
+    input,
+    async run(_, { log, progress }) {
+      log.info('one')
+      progress(1)
+    },
+  })
+  await using rt = createTestRuntime()
+  const heard: string[] = []
+  const run = rt.run(reports, {})
+  run.on('progress', ({ value }) => heard.push(`progress ${value}`))
+  for await (const { text } of run.logs()) heard.push(text)
+  return [...heard, (await run.settled()).ok ? 'done' : 'failed']
+}
+
+test('who listens to a call that waits for the check of its input hears of its run', async () => {
+  const heard = await heardWhen(async () => ({ value: {} }))
+  expect(heard.toSorted()).toEqual(['done', 'one', 'progress 1'])
+})
+
+test('who listens to a call that its check refuses hears nothing', async () => {
+  expect(await heardWhen(async () => ({ issues: [{ message: 'no' }] }))).toEqual(['failed'])
 })
