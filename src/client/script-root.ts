@@ -138,9 +138,10 @@ class ThreadCaller implements Caller {
     const starting = import('./supervisor-thread.ts').then(({ startSupervisorThread }) => startSupervisorThread(near))
     this.#thread = starting
     // The next call has another try.
-    starting.catch(() => {
+    const forget = (): void => {
       if (this.#thread === starting) this.#thread = undefined
-    })
+    }
+    starting.then(({ ended }) => ended.then(forget), forget)
     return starting
   }
 

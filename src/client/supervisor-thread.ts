@@ -18,7 +18,9 @@ import type { ThreadData } from './thread.ts'
 
 export interface SupervisorThread {
   readonly caller: ChannelCaller
-  /** Whether the thread keeps this process alive. */
+  /** Resolves when it cannot be reached any more: it was closed, or has crashed. */
+  readonly ended: Promise<unknown>
+  /** Whether the thread keeps this process alive; once it has ended it does, until nothing is left of it. */
   hold(isHeld: boolean): void
   /** Resolves when nothing is left of the supervisor. */
   close(): Promise<void>
@@ -45,11 +47,12 @@ export async function startSupervisorThread(near: string | undefined): Promise<S
   thread.once('exit', () => stream.destroy())
   const channel = new Channel<Down | Both, Up | Both>(stream, parseDown, { ownsChunks: true })
   const caller = await greet(channel)
+  void channel.closed.then(() => thread.ref())
   return {
     caller,
-    hold: (isHeld) => (isHeld ? thread.ref() : thread.unref()),
+    ended: channel.closed,
+    hold: (isHeld) => (isHeld || channel.isClosed ? thread.ref() : thread.unref()),
     async close() {
-      thread.ref()
       await channel.close()
       await exited
     },

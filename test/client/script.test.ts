@@ -24,6 +24,7 @@ export const talks = task({
 export const numbers = task(async function* ({ to }) {
   for (let n = 1; n <= to; n++) yield n
 })
+export const lasts = task(() => delay('1h'))
 export const double = task(async ({ n }) => n * 2)
 export const prints = task(async (_, { log }) => {
   for (const text of ['a', 'b', 'c\\n', 'd']) await new Promise((resolve) => process.stdout.write(text, resolve))
@@ -121,6 +122,27 @@ test('a script whose supervisor could not start has another try with its next ca
     await rm(project, { recursive: true, force: true })
   }
 }, 120_000)
+
+const recovering = `
+import { double, lasts } from './tasks.mjs'
+let supervisor
+process.on('worker', (thread) => (supervisor = thread))
+const run = lasts()
+await run.ready
+void supervisor.terminate()
+try {
+  await run
+} catch ({ code }) {
+  console.log(code, await double({ n: 1 }))
+}
+`
+
+test('a script whose supervisor was lost has another one with its next call, and ends', async () => {
+  await withScript(recovering, async (cwd, env) => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd, env, timeout: 20_000 })
+    expect(stdout).toBe('TASK_LOST 2\n')
+  })
+}, 30_000)
 
 /** Runs a script beside the tasks of a project of its own. */
 async function withScript<T>(text: string, use: (project: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
