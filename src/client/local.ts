@@ -13,6 +13,7 @@ import type { Encoded } from '../core/value.ts'
 import { guardFolder } from '../engines/folder-guard.ts'
 import { sweepFolders } from '../engines/private-folder.ts'
 import type { LineFrame } from '../protocol/messages.ts'
+import { clientId } from '../supervisor/caller-identity.ts'
 import type { Owner } from '../supervisor/owner.ts'
 import type { Route } from '../supervisor/route.ts'
 import { ownPackage } from '../project/package-root.ts'
@@ -86,7 +87,7 @@ export interface LocalSupervisor {
   close(reason?: CancelReason): Promise<Remains>
 }
 
-const hostId = 'host'
+const hostId = clientId('host')
 
 export async function openSupervisor(options: LocalOptions): Promise<LocalSupervisor> {
   const id = `s${randomBytes(6).toString('hex')}`

@@ -6,6 +6,11 @@ export interface CallerIdentity {
   readonly callerAttempt: number
 }
 
+/** A client's id. No run can have it, so that runs and clients can be told apart wherever either may stand. */
+export function clientId(name: string): string {
+  return `client/${name}`
+}
+
 /** Whether both name one caller; a run names the one that called it. */
 export function isSameCaller(one: Omit<CallerIdentity, 'callerAttempt'>, other: Omit<CallerIdentity, 'callerAttempt'>): boolean {
   return one.parent === other.parent && one.client === other.client

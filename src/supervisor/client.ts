@@ -9,7 +9,7 @@ import { Channel, type ChannelOptions } from '../protocol/channel.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type LineFrame, type RunListing, type Up } from '../protocol/messages.ts'
 import { parseUp } from '../protocol/parse.ts'
 import type { IncomingValue } from '../protocol/values.ts'
-import type { CallerIdentity } from './caller-identity.ts'
+import { clientId, type CallerIdentity } from './caller-identity.ts'
 import type { Calls } from './calls.ts'
 import type { CallerFrames } from './caller-frames.ts'
 import { deliver, deliverLine, deliverQuestion } from './deliver.ts'
@@ -35,7 +35,7 @@ export interface ClientContext {
 export type StreamOptions = Pick<ChannelOptions<Down>, 'ownsChunks'>
 
 export class Client implements Owner {
-  readonly id: string = `client-${randomBytes(6).toString('hex')}`
+  readonly id: string = clientId(randomBytes(6).toString('hex'))
   /** Resolves when the client has left, with what its runs are told. */
   readonly ended: Promise<CancelReason>
   readonly #identity: CallerIdentity = { client: this.id, parent: null, callerAttempt: 0 }

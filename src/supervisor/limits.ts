@@ -105,14 +105,18 @@ export class Limits {
     if (!place.isHeld) this.#tellWaits(user.holder)
   }
 
-  /** The end of a holder's worker, or of a client. */
+  /** The end of a holder: of a run's worker, or of a client. */
   end(holder: string): void {
     for (const place of this.#places.get(holder)?.values() ?? []) this.#release(place)
-    for (const limit of this.#limits.get(holder)?.values() ?? []) {
+  }
+
+  /** Nothing is left of a client and its run trees, whose limits these were. */
+  forget(client: string): void {
+    for (const limit of this.#limits.get(client)?.values() ?? []) {
       limit.stopTimer?.()
       this.#resting.delete(limit)
     }
-    this.#limits.delete(holder)
+    this.#limits.delete(client)
   }
 
   #serve(limit: NamedLimit): void {

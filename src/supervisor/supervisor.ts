@@ -160,6 +160,7 @@ export class Supervisor {
       this.#apply({ type: 'client-ended', client: client.id, reason })
       this.#owners.delete(client.id)
       this.#limits.end(client.id)
+      this.#forgetLimits(client.id)
     })
     return client.id
   }
@@ -237,6 +238,7 @@ export class Supervisor {
         this.#calls.forget(run)
         // Its caller may have spoken to it when it had no worker, or none any more.
         this.#route.ended(run)
+        if (run.parent === null) this.#forgetLimits(run.client)
         return this.#events.emit(run, { type: 'removed' })
       case 'emit':
         return this.#events.emit(run, effect.event.type === 'created' ? this.#calls.createdEvent(run) : effect.event)
@@ -309,6 +311,13 @@ export class Supervisor {
     this.#frames.ended(identityOf(run))
     this.#limits.end(run.id)
     this.#route.ended(run)
+  }
+
+  /** Those of a client hold until it has left and nothing is left of its runs: they may go on for their grace. */
+  #forgetLimits(client: string): void {
+    if (this.#owners.has(client)) return
+    for (const run of this.#tree.runs.values()) if (run.client === client) return
+    this.#limits.forget(client)
   }
 
   #ownerOf({ parent, client }: Pick<CallerIdentity, 'parent' | 'client'>): Owner | undefined {

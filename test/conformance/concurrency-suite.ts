@@ -341,6 +341,10 @@ export function concurrency(engine: ConformanceEngine): void {
       expect(await output('givesUpPlace')).toEqual({ waited: 'TaskTimeoutError', next: 'free' })
     })
 
+    test('limits hold whatever ids its runs have, that of the host included', async () => {
+      expect(await output('callsHost')).toEqual(['UsageError', 6])
+    })
+
     test.runIf(isolated)('a lost holder holds nothing', async () => {
       await using host = await openHost(engine)
       const lost = host.start('concurrency:keepsPlace', { how: 'waits' })

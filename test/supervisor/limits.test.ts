@@ -81,7 +81,7 @@ test('a name keeps its rule when it is not in use, unless many others were used 
   told()
   expect(use('held', { concurrency: 2 })).toEqual([expect.stringContaining('limit("held") has the rule')])
   expect(use('api', { concurrency: 2 })).toEqual(['granted a 0'])
-  limits.end('c')
+  limits.forget('c')
   expect(limits.size).toBe(0)
 })
 
@@ -102,7 +102,7 @@ test('a name whose places still count against its rate is in use until they do n
   expect(limits.size).toBeLessThan(60)
   expect(use('user-98', 3)).toEqual(['granted a 0'])
   limits.end('a')
-  limits.end('c')
+  limits.forget('c')
   expect(limits.size).toBe(0)
 })
 
