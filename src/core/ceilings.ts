@@ -4,7 +4,7 @@ export interface Ceilings {
   depth: number
   /** Workers alive at once, those included whose runs only wait for their children; 1,000 unless told. */
   alive: number
-  /** Runs that have not ended, at once, those included that wait; 100,000 unless told. Nine tenths of them at most are calls of one run. */
+  /** Runs that have not ended, at once, those included that wait or whose input is on its way; 100,000 unless told. Nine tenths of them at most are calls of one run. */
   unfinished: number
   /** Runs in all; 1,000,000 unless told. */
   runs: number

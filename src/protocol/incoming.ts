@@ -8,6 +8,9 @@ import type { Sink } from './values.ts'
 /** Credit goes out in portions of this size, not for every byte that was taken. */
 const CREDIT_BYTES = INITIAL_WINDOW_BYTES / 4
 
+/** More than an end can announce before it hears that they are not wanted: so much does not wait for its channel. */
+export const MAX_ANNOUNCED = 400_000
+
 export interface IncomingLink {
   send(message: Extract<Both, { type: 'credit' | 'stop' }>): void
   readonly maxValueBytes: number
@@ -56,6 +59,7 @@ export class IncomingValues {
   /** Throws a `ProtocolError` if such a stream is under way already. */
   announce(run: string, stream: number, header: ValueHeader): Announcement {
     if (this.#streams.get(run, stream)) throw new ProtocolError(`Stream ${stream} of run "${run}" was announced twice.`)
+    if (this.#streams.size >= MAX_ANNOUNCED) throw new ProtocolError(`More than ${MAX_ANNOUNCED} values are announced and have not come.`)
     const entry: IncomingStream = {
       run,
       stream,
@@ -68,7 +72,7 @@ export class IncomingValues {
       receiver: undefined,
       isStopped: false,
     }
-    this.#streams.set(run, stream, entry)
+    this.#streams.add(run, stream, entry)
     return {
       take: (sink) => this.#take(entry, sink),
       settle: () => {

@@ -43,7 +43,7 @@ export class OutgoingValues {
   add(run: string, stream: number, source: Source): Promise<Error | undefined> {
     return new Promise((resolve) => {
       const entry: OutgoingStream = { run, stream, source, offset: 0, window: INITIAL_WINDOW_BYTES, isReading: false, finish: resolve }
-      this.#streams.set(run, stream, entry)
+      this.#streams.add(run, stream, entry)
       this.#waiting.add(entry)
       this.pump()
     })

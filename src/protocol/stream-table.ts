@@ -1,12 +1,19 @@
 /** What is under way, by run and stream. */
 export class StreamTable<T> {
   readonly #runs = new Map<string, Map<number, T>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
 
   get(run: string, stream: number): T | undefined {
     return this.#runs.get(run)?.get(stream)
   }
 
-  set(run: string, stream: number, entry: T): void {
+  /** There is none yet. */
+  add(run: string, stream: number, entry: T): void {
+    this.#size++
     const streams = this.#runs.get(run)
     if (streams) streams.set(stream, entry)
     else this.#runs.set(run, new Map([[stream, entry]]))
@@ -14,7 +21,7 @@ export class StreamTable<T> {
 
   delete(run: string, stream: number): void {
     const streams = this.#runs.get(run)
-    streams?.delete(stream)
+    if (streams?.delete(stream)) this.#size--
     if (streams?.size === 0) this.#runs.delete(run)
   }
 

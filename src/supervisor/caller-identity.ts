@@ -15,3 +15,8 @@ export function clientId(name: string): string {
 export function isSameCaller(one: Omit<CallerIdentity, 'callerAttempt'>, other: Omit<CallerIdentity, 'callerAttempt'>): boolean {
   return one.parent === other.parent && one.client === other.client
 }
+
+/** What names the caller: a run's id, or a client's. */
+export function callerOf({ parent, client }: Pick<CallerIdentity, 'parent' | 'client'>): string {
+  return parent ?? client
+}

@@ -8,16 +8,21 @@ import type { RunOptions } from '../core/options.ts'
 import { mergeRunOptions } from '../core/resolve-options.ts'
 import type { Up } from '../protocol/messages.ts'
 import type { IncomingValue } from '../protocol/values.ts'
-import { isSameCaller, type CallerIdentity } from './caller-identity.ts'
+import { Arrivals, type Arrival } from './arrivals.ts'
+import { callerOf, isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { CreatedEvent, SettledEvent } from './event-log.ts'
+import { exceededError } from './exceeded.ts'
 import { grantHost } from './grant-host.ts'
 import { callKey } from './key.ts'
 import { StoredValue, type Spool } from './spool.ts'
 import type { NewRun, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
+import { exceededUnfinished } from './unfinished.ts'
 
 export interface CallsContext {
   readonly spool: Spool
   readonly runs: ReadonlyMap<string, RunRecord>
+  /** How many runs may be unfinished at once, with the calls that are arriving. */
+  readonly maxUnfinished: number
   treeHash(): Promise<string>
   /** Adds what the supervisor's own settings say. */
   complete(call: Omit<NewRun, 'engine'>): NewRun
@@ -36,21 +41,11 @@ const rememberedRefusals = 1_000
 type CallMessage = Extract<Up, { type: 'call' }>
 type CancelMessage = Extract<Up, { type: 'cancel' }>
 type Call = Omit<CallMessage, 'type' | 'run' | 'input'>
-
-/** A call whose input is still on its way, or whose task is still asked for its options. */
-interface Arrival {
-  readonly identity: CallerIdentity
-  /** Ends what it waits for: its run will not start. */
-  readonly stop: AbortController
-  /** Why it was cancelled. */
-  cancelled?: CancelReason
-  /** There will be no run of it. */
-  isDropped: boolean
-}
+type CallOfTree = Extract<TreeMessage, { type: 'call' }>
 
 export class Calls {
   readonly #context: CallsContext
-  readonly #arriving = new Map<string, Arrival>()
+  readonly #arriving = new Arrivals()
   /** By id: tells the call that is to have it next that nothing is left of the run that had it. */
   readonly #waiting = new Map<string, () => void>()
   /** By caller: how often it has made a call of the same key. */
@@ -67,12 +62,13 @@ export class Calls {
   /** Takes a caller's frame. What breaks the protocol is thrown as a `ProtocolError`, for the caller's own channel to end on. */
   accept(identity: CallerIdentity, message: CallMessage | CancelMessage, value: IncomingValue | undefined): void {
     if (message.type === 'cancel') return this.cancel(message.child, message.reason, message.kill ?? false, identity)
-    if (value) void this.#receive(identity, message, value.readInto(this.#context.spool.sink(value.header)), message.external ?? false)
+    if (value)
+      void this.#receive(identity, message, () => value.readInto(this.#context.spool.sink(value.header)), message.external ?? false)
   }
 
   /** The host's own call. */
   async start(identity: CallerIdentity, call: Call, input: StoredValue): Promise<void> {
-    await this.#receive(identity, call, Promise.resolve(input), true)
+    await this.#receive(identity, call, () => Promise.resolve(input), true)
   }
 
   /** `identity` is left out by who may cancel any run: a client. */
@@ -92,7 +88,7 @@ export class Calls {
   }
 
   cancelArriving(caller: CallerIdentity, reason: CancelReason): void {
-    for (const arrival of this.#arriving.values()) if (isSameCaller(arrival.identity, caller)) cancelArrival(arrival, reason)
+    for (const [, arrival] of this.#arriving) if (isSameCaller(arrival.identity, caller)) cancelArrival(arrival, reason)
   }
 
   /** From now on no root begins, and those that are still arriving are over. */
@@ -119,27 +115,38 @@ export class Calls {
   async #receive(
     identity: CallerIdentity,
     call: Call,
-    arriving: Promise<StoredValue>,
+    /** Takes the input; one that is not taken at once is stopped. */
+    take: () => Promise<StoredValue>,
     /** The caller cannot be asked about retries: it does not know the task, or is no task itself. */
     decides: boolean,
   ): Promise<void> {
     const { child } = call
     const { runs, apply } = this.#context
     const holder = this.#holderOf(child)
-    const isClosed = this.#closed && identity.parent === null
-    if (holder || isClosed) {
-      if (holder) this.#refuse(identity, call, holder)
-      else this.#tellClosed(identity, child)
-      return letGo(arriving)
-    }
+    if (holder) return this.#refuse(identity, call, holder)
+    if (this.#closed && identity.parent === null) return this.#tellClosed(identity, child)
     const arrival: Arrival = { identity, stop: new AbortController(), isDropped: false }
-    this.#arriving.set(child, arrival)
+    this.#arriving.add(child, arrival)
     this.#refused.get(callerOf(identity))?.delete(child)
-    const message = await this.#messageOf(arrival, call, arriving, decides)
+    const exceeded = this.#exceeded(identity, call)
+    const message = exceeded ? this.#unstarted(identity, call, decides, exceeded) : await this.#messageOf(arrival, call, take(), decides)
     if (runs.has(child) && !arrival.isDropped) await new Promise<void>((resolve) => this.#waiting.set(child, resolve))
     if (arrival.isDropped) return void message.run.input.release()
     this.#arriving.delete(child)
     apply(arrival.cancelled ? { ...message, cancelled: arrival.cancelled } : message)
+  }
+
+  /** An input that does not come must not make of its call what no ceiling counts. */
+  #exceeded(identity: CallerIdentity, { child, task, options }: Call): ErrorSummary | undefined {
+    const { runs, maxUnfinished } = this.#context
+    const parent = this.#parentOf(identity)
+    const ofCaller = parent ? parent.unfinished + this.#arriving.ofCaller(identity) : 0
+    const allowed = exceededUnfinished({ all: runs.size + this.#arriving.size, ofCaller }, maxUnfinished)
+    return allowed === undefined ? undefined : exceededError({ id: child, name: options.name ?? nameOf(task) }, 'unfinished', allowed)
+  }
+
+  #parentOf({ parent }: CallerIdentity): RunRecord | undefined {
+    return parent === null ? undefined : this.#context.runs.get(parent)
   }
 
   /** Whose run has the id, or is about to. One that has settled gives it away as soon as nothing is left of it. */
@@ -174,35 +181,34 @@ export class Calls {
   }
 
   /** Never rejects. */
-  async #messageOf(
-    arrival: Arrival,
-    call: Call,
-    arriving: Promise<StoredValue>,
-    decides: boolean,
-  ): Promise<Extract<TreeMessage, { type: 'call' }>> {
-    const { child, task, shield = false, handlers = [] } = call
+  async #messageOf(arrival: Arrival, call: Call, arriving: Promise<StoredValue>, decides: boolean): Promise<CallOfTree> {
+    const { task } = call
     const { complete, describe } = this.#context
-    const run = { ...arrival.identity, id: child, task, shield, handlers, decides }
     const { signal } = arrival.stop
     try {
       const input = await abortable(arriving, signal)
       const defined = (): Promise<RunOptions> => abortable(describe(task, signal), signal)
       const asked = call.external ? mergeRunOptions(await defined(), call.options) : call.options
-      const caller = run.parent === null ? undefined : this.#context.runs.get(run.parent)
+      const caller = this.#parentOf(arrival.identity)
       const options = await grantHost(nameOf(task), asked, caller, defined)
       const key = await abortable(this.#keyOf(arrival, task, input), signal)
-      return { type: 'call', run: complete({ ...run, name: options.name ?? nameOf(task), options, key, input }) }
+      return {
+        type: 'call',
+        run: complete({ ...runOf(arrival.identity, call, decides), name: options.name ?? nameOf(task), options, key, input }),
+      }
     } catch (error) {
       // Cancelled; a full disk, an input that is too large; or the caller's channel has ended, and nobody is left to hear.
       letGo(arriving)
-      const { options } = call
-      const input = StoredValue.of(encode({}))
-      return {
-        type: 'call',
-        run: complete({ ...run, name: options.name ?? nameOf(task), options, key: '', input }),
-        ...(signal.aborted ? {} : { refused: refusal(child, task, error as Error) }),
-      }
+      return this.#unstarted(arrival.identity, call, decides, signal.aborted ? undefined : refusal(call.child, task, error as Error))
     }
+  }
+
+  /** What becomes no run that starts, and has no input. */
+  #unstarted(identity: CallerIdentity, call: Call, decides: boolean, refused: ErrorSummary | undefined): CallOfTree {
+    const { options, task } = call
+    const input = StoredValue.of(encode({}))
+    const run = this.#context.complete({ ...runOf(identity, call, decides), name: options.name ?? nameOf(task), options, key: '', input })
+    return { type: 'call', run, ...(refused ? { refused } : {}) }
   }
 
   async #keyOf(arrival: Arrival, task: NewRun['task'], input: StoredValue): Promise<string> {
@@ -245,6 +251,14 @@ export class Calls {
   }
 }
 
+function runOf(
+  identity: CallerIdentity,
+  { child, task, shield = false, handlers = [] }: Call,
+  decides: boolean,
+): Omit<NewRun, 'name' | 'engine' | 'options' | 'key' | 'input'> {
+  return { ...identity, id: child, task, shield, handlers, decides }
+}
+
 function cancelArrival(arrival: Arrival, reason: CancelReason): void {
   arrival.cancelled ??= reason
   arrival.stop.abort()
@@ -260,10 +274,6 @@ function letGo(arriving: Promise<StoredValue>): void {
 
 function nameOf(task: NewRun['task']): string {
   return task.export && task.export !== 'default' ? task.export : (task.module.split('/').pop() ?? 'task')
-}
-
-function callerOf({ parent, client }: CallerIdentity): string {
-  return parent ?? client
 }
 
 function refusal(child: string, task: NewRun['task'], error: Error): ErrorSummary {

@@ -10,7 +10,7 @@ const reasons: Readonly<Record<keyof Ceilings, (allowed: string) => string>> = {
 }
 
 /** The error of a run that a ceiling kept from starting. */
-export function exceededError(run: RunRecord, ceiling: keyof Ceilings, allowed: number): ErrorSummary {
+export function exceededError(run: Pick<RunRecord, 'id' | 'name'>, ceiling: keyof Ceilings, allowed: number): ErrorSummary {
   const message = `it was not started: ${reasons[ceiling](allowed.toLocaleString('en'))} If it does not, raise limits.${ceiling} in the config.`
   return { code: 'LIMIT_EXCEEDED', name: 'Error', message, path: [{ id: run.id, task: run.name }] }
 }

@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream'
 import { abortable } from '../core/abortable.ts'
 import type { CancelReason } from '../core/caller.ts'
-import type { Ceilings } from '../core/ceilings.ts'
+import { defaultCeilings, type Ceilings } from '../core/ceilings.ts'
 import { realClock, type Clock } from '../core/clock.ts'
 import type { RunEvent, TaskRef } from '../core/events.ts'
 import { remembered } from '../core/remembered.ts'
@@ -108,6 +108,7 @@ export class Supervisor {
     this.#calls = new Calls({
       spool: this.#spool,
       runs: this.#tree.runs,
+      maxUnfinished: options.limits?.unfinished ?? defaultCeilings.unfinished,
       treeHash: async () => (await this.#program()).hash,
       complete: ({ options: given, ...call }) => {
         const parent = call.parent === null ? undefined : this.#tree.runs.get(call.parent)

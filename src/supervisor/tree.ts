@@ -23,10 +23,9 @@ import { canAnswer, isOrphan, refusal } from './may-call.ts'
 import { Queue } from './queue.ts'
 import { retryDelayMs } from './retry.ts'
 import type { AttemptOutcome, Effect, RunRecord, Settlement, TimerName, TreeMessage } from './tree-messages.ts'
+import { exceededUnfinished } from './unfinished.ts'
 
 export const defaultGraceMs = 5_000
-/** Of the runs that have not ended, so many at most are calls of one run. */
-const callersShare = 0.9
 
 export class RunTree {
   readonly runs: Map<string, RunRecord> = new Map()
@@ -123,11 +122,9 @@ export class RunTree {
       return this.#settle(run)
     }
     if (run.depth >= this.#ceilings.depth) return this.#exceed(run, 'depth')
-    const { unfinished, runs } = this.#ceilings
-    const ofOneCaller = Math.ceil(unfinished * callersShare)
-    if (parent && parent.unfinished > ofOneCaller) return this.#exceed(run, 'unfinished', ofOneCaller)
-    if (this.runs.size > unfinished) return this.#exceed(run, 'unfinished')
-    if (++this.#created > runs) return this.#exceed(run, 'runs')
+    const allowed = exceededUnfinished({ all: this.runs.size, ofCaller: parent?.unfinished ?? 0 }, this.#ceilings.unfinished)
+    if (allowed !== undefined) return this.#exceed(run, 'unfinished', allowed)
+    if (++this.#created > this.#ceilings.runs) return this.#exceed(run, 'runs')
     this.#enqueue(run)
   }
 

@@ -4,6 +4,7 @@ import { NotSerializableError, ProtocolError } from '../../src/core/errors.ts'
 import type { Encoded } from '../../src/core/value.ts'
 import { Bodies } from '../../src/protocol/bodies.ts'
 import { MAX_BODY_BYTES } from '../../src/protocol/frames.ts'
+import { IncomingValues, MAX_ANNOUNCED } from '../../src/protocol/incoming.ts'
 import type { Both, Down, Up, ValueHeader } from '../../src/protocol/messages.ts'
 import { INITIAL_WINDOW_BYTES, MAX_OPEN_STREAMS } from '../../src/protocol/outgoing.ts'
 import { readWhole, type IncomingValue, type Sink, type Source } from '../../src/protocol/values.ts'
@@ -401,6 +402,15 @@ describe('when something goes wrong', () => {
     expect(outcomes.get('down x')).toContain('x was cancelled')
     expect(ends.supervisor.isClosed || ends.worker.isClosed).toBe(false)
   })
+})
+
+test('values that are announced and never come are bounded', () => {
+  const incoming = new IncomingValues({ send: () => undefined, maxValueBytes: MiB })
+  const announce = (stream: number): void => incoming.announce('r', stream, { format: 'json', text: 1, size: 1, stream }).settle()
+  for (let n = 0; n < MAX_ANNOUNCED; n++) announce(n)
+  expect(() => announce(MAX_ANNOUNCED)).toThrow(ProtocolError)
+  incoming.chunk({ type: 'chunk', run: 'r', stream: 0, end: true }, Buffer.from('1'))
+  announce(MAX_ANNOUNCED)
 })
 
 describe('a sender that lies ends its channel', () => {

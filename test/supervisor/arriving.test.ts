@@ -147,6 +147,26 @@ test('a call that is cancelled waits neither for its input nor for the program',
   await channel.close()
 })
 
+test('calls of a client whose inputs do not come count until they are cancelled', async () => {
+  await using rig = openRig({ child }, { limits: { unfinished: 10 } })
+  const [inside, outside] = memoryPair()
+  const run = rig.supervisor.connect(outside)
+  const channel = new Channel<Down | Both, Up | Both>(inside, parseDown)
+  const bodies = new Bodies<Down, Up>(channel)
+  const settled: string[] = []
+  bodies.start((message) => message.type === 'settled' && settled.push(`${message.child} ${message.error?.code}`))
+  const input: Source = { format: 'json', text: 3, size: 3, read: () => new Promise(() => {}) }
+  const call = (name: string): void =>
+    void bodies.sendValue({ type: 'call', run, child: name, task: { module: 'tests', export: 'child' }, options: {}, input })
+  for (let n = 0; n < 12; n++) call(`c${n}`)
+  await expect.poll(() => settled).toEqual(['c10 LIMIT_EXCEEDED', 'c11 LIMIT_EXCEEDED'])
+  bodies.send({ type: 'cancel', run, child: 'c0', reason: { code: 'TASK_CANCELLED', message: 'enough' } })
+  await expect.poll(() => settled.slice(2)).toEqual(['c0 TASK_CANCELLED'])
+  for (const name of ['d0', 'd1']) call(name)
+  await expect.poll(() => settled.slice(3)).toEqual(['d1 LIMIT_EXCEEDED'])
+  await channel.close()
+})
+
 test('a call whose input finds no room on the disk says so to a script and to a task, and what to do', async () => {
   const large = external<{ text: string }, string>('tests:large')
   const call = (): Promise<unknown> => large({ text: 'x'.repeat(5_000_000) }).settled()

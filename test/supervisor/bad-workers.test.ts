@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEngine } from '../../src/client/open-engine.ts'
 import type { Engine } from '../../src/core/engine.ts'
 import { createProcessEngine } from '../../src/engines/process/process-engine.ts'
-import type { RootRun, Settlement } from '../../src/client/local.ts'
+import type { LocalOptions, RootRun, Settlement } from '../../src/client/local.ts'
 import type { TaskOptions } from '../../src/core/options.ts'
 import { resolveOptions } from '../../src/core/resolve-options.ts'
 import { encode } from '../../src/core/values/encode.ts'
@@ -35,13 +35,7 @@ let neighbour: RootRun
 
 beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), 'cowait-bad-'))
-  const open = async (name: string): Promise<Engine> => {
-    const directory = join(base, name)
-    mkdirSync(directory, { mode: 0o700 })
-    const owner = `bad${process.pid}`
-    return name === 'bad' ? createProcessEngine({ owner, directory, workerFile }) : await openEngine('process', { owner, directory })
-  }
-  host = await openHost({ name: 'process', isolated: true, options: { engine: 'process', openEngine: open } }, { concurrency: 6 })
+  host = await open('shared')
   neighbour = host.start('calls:slow', { ms: 3_600_000 })
   await host.event('running', (event) => event.run === neighbour.id)
 })
@@ -54,6 +48,17 @@ afterAll(async () => {
   rmSync(base, { recursive: true })
 })
 
+function open(folder: string, options: Partial<LocalOptions> = {}): Promise<Host> {
+  const openEngineIn = async (name: string): Promise<Engine> => {
+    const directory = join(base, folder, name)
+    mkdirSync(directory, { mode: 0o700, recursive: true })
+    const owner = `bad${process.pid}`
+    return name === 'bad' ? createProcessEngine({ owner, directory, workerFile }) : await openEngine('process', { owner, directory })
+  }
+  const engine = { name: 'process', isolated: true, options: { engine: 'process', openEngine: openEngineIn } }
+  return openHost(engine, { concurrency: 6, ...options })
+}
+
 interface Story {
   readonly settlement: Settlement
   /** How many runs of others ended well meanwhile, and how long the slowest of them took. */
@@ -62,9 +67,9 @@ interface Story {
 }
 
 /** Lets a bad worker loose; others come and go beside it. */
-async function play(behaviour: string, options: TaskOptions = {}): Promise<Story> {
+async function play(behaviour: string, options: TaskOptions = {}, at: Host = host): Promise<Story> {
   let isOver = false
-  const bad = host.supervisor
+  const bad = at.supervisor
     .run({
       task: { module: 'tasks/calls', export: 'echo' },
       name: behaviour,
@@ -76,7 +81,7 @@ async function play(behaviour: string, options: TaskOptions = {}): Promise<Story
   let slowestMs = 0
   do {
     const started = performance.now()
-    expect(await host.output('calls:echo', { value: others })).toBe(others)
+    expect(await at.output('calls:echo', { value: others })).toBe(others)
     slowestMs = Math.max(slowestMs, performance.now() - started)
     others++
   } while (!isOver)
@@ -179,6 +184,17 @@ describe('a worker that floods', () => {
     const isDeaf = { status: 'failed', error: { code: 'PROTOCOL', message: expect.stringContaining('The other end does not read') } }
     if (!isServed) expect(settlement).toMatchObject(isDeaf)
   })
+})
+
+test('calls whose inputs never come count as runs that have not ended, and leave room for others', async () => {
+  await using small = await open('small', { limits: { unfinished: 100 } })
+  const { settlement } = await play('calls-without-inputs-500', {}, small)
+  expect(settlement).toMatchObject({ status: 'done' })
+  const refused = small.events.flatMap((event) => (event.type === 'settled' && event.error ? [event.error.message] : []))
+  expect(refused.length).toBe(410)
+  expect(new Set(refused)).toEqual(
+    new Set([expect.stringMatching(/^it was not started: 90 runs have not ended.* raise limits\.unfinished/)]),
+  )
 })
 
 test('a worker whose progress is endless ends no follower that does not read meanwhile', { timeout: 90_000 }, async () => {
