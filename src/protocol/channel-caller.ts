@@ -9,6 +9,7 @@ import type { Channel } from './channel.ts'
 import { cutReason } from './cut-reason.ts'
 import { lineOf, loseLine, sendLine } from './line-frames.ts'
 import type { Both, Down, LineFrame, Up } from './messages.ts'
+import { sizeProblem } from './options-size.ts'
 import { Turns } from './turns.ts'
 import type { IncomingValue } from './values.ts'
 
@@ -165,6 +166,8 @@ export class ChannelCaller implements Caller {
 
   async #send({ id, task, input, options, shield, handlers, isExternal }: CallRequest): Promise<void> {
     const { channel, bodies, run, moduleOf } = this.#options
+    const problem = sizeProblem(options)
+    if (problem) throw new UsageError(`its options have ${problem}. Pass what is large as input.`)
     const leaving: Leaving = { watches: [] }
     this.#leaving.set(id, leaving)
     let ref: TaskRef

@@ -25,21 +25,19 @@ import {
 } from './checks.ts'
 import type { RawMessage } from './frames.ts'
 import type { Both, Down, LineFrame, RunListing, Up } from './messages.ts'
+import { sizeProblem } from './options-size.ts'
 import { parseEvent } from './parse-event.ts'
 import { cancelReason, errorSummary, outcome, status, taskRef, valueHeader } from './parse-shared.ts'
 
 type Shapes<M extends { readonly type: string }> = { readonly [T in M['type']]: Check<Extract<M, { readonly type: T }>> }
 type Message<M extends { readonly type: string }, T extends M['type']> = Extract<M, { readonly type: T }>
 
-/** Options come back in events, so they must not fill a frame alone. */
-const MAX_OPTIONS_BYTES = 1024 * 1024
-
 const runOptions: Check<RunOptions> = (value, field) => {
   try {
     const options = parseRunOptions(value)
-    const size = JSON.stringify(options).length
-    if (size <= MAX_OPTIONS_BYTES) return options
-    throw new FieldFault(`has "${field}" of ${size} bytes; at most ${MAX_OPTIONS_BYTES} are allowed`)
+    const problem = sizeProblem(options)
+    if (problem === undefined) return options
+    throw new FieldFault(`has "${field}" of ${problem}`)
   } catch (cause) {
     if (cause instanceof FieldFault) throw cause
     throw new FieldFault(`has wrong "${field}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause })

@@ -147,6 +147,20 @@ test('a call that is cancelled waits neither for its input nor for the program',
   await channel.close()
 })
 
+test('a call with more options than may travel is refused alone', async () => {
+  await using rig = openRig({ child })
+  const tags = { large: 'x'.repeat(2 ** 20) }
+  const [other, large] = rig.script(() => [called(), called({}, { tags }).settled()] as const)
+  expect(await large).toMatchObject({
+    error: {
+      code: 'USAGE',
+      message: expect.stringMatching(/was not started: its options have 10485\d\d bytes; at most 1048576 are allowed/),
+    },
+  })
+  expect(await other).toBe('came')
+  expect(await rig.script(() => called())).toBe('came')
+})
+
 test('calls of a client whose inputs do not come count until they are cancelled', async () => {
   await using rig = openRig({ child }, { limits: { unfinished: 10 } })
   const [inside, outside] = memoryPair()
