@@ -1,4 +1,5 @@
 import type { ErrorSummary } from '../core/events.ts'
+import { headOf } from '../core/stack-text.ts'
 import type { RunBoard, RunEntry } from './run-board.ts'
 import { safeText } from '../client/safe-text.ts'
 import type { Outcome, ViewContext } from './views/view.ts'
@@ -37,12 +38,20 @@ function deepestFailed(run: RunEntry | undefined): RunEntry | undefined {
 /** The joined stack where there is one, else the message; then where each run of the path awaited the next, up to the root. */
 export function errorLines(error: ErrorSummary, debug: boolean): string[] {
   const head = isTheirs(error) ? `${error.name}: ${error.message}` : error.message
-  const lines = hasStack(error) ? stackLines(error.stack ?? '', head) : head.split('\n')
-  if (debug || !error.path) return lines
-  const seen = lines.join('\n')
-  for (let index = error.path.length - 1; index > 0; index--) {
-    const place = placeOf(error.path[index]?.at ?? '')
-    if (place && !seen.includes(place)) lines.push(`    at ${error.path[index - 1]?.task} (${place})`)
+  const lines = hasStack(error) ? stackLines(error.stack ?? '', head, error.message) : head.split('\n')
+  if (!debug) lines.push(...pathLines(error, lines.join('\n')))
+  for (const { name, message, stack } of error.causes ?? []) {
+    lines.push(...`caused by ${name === '' ? '' : `${name}: `}${message}`.split('\n'))
+    if (stack !== undefined) lines.push(...stack.split('\n'))
+  }
+  return lines
+}
+
+function pathLines({ path = [] }: ErrorSummary, seen: string): string[] {
+  const lines: string[] = []
+  for (let index = path.length - 1; index > 0; index--) {
+    const place = placeOf(path[index]?.at ?? '')
+    if (place && !seen.includes(place)) lines.push(`    at ${path[index - 1]?.task} (${place})`)
   }
   return lines
 }
@@ -62,6 +71,10 @@ function hasStack(error: ErrorSummary): boolean {
   return error.stack !== undefined && (error.code === 'TASK_FAILED' || error.code === 'TASK_NOT_LOADED' || error.code === 'INVALID_OUTPUT')
 }
 
-function stackLines(stack: string, head: string): string[] {
+/** The message once, though a stack begins with it; what else it begins with, such as the line of a syntax error, stays. */
+function stackLines(stack: string, head: string, message: string): string[] {
+  const said = headOf(stack)
+  if (said.endsWith(message) && !said.slice(0, said.length - message.length).includes('\n'))
+    return `${head}${stack.slice(said.length)}`.trimEnd().split('\n')
   return (stack.startsWith(head.split('\n', 1)[0] ?? head) ? stack : `${head}\n${stack}`).trimEnd().split('\n')
 }

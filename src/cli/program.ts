@@ -78,6 +78,7 @@ function addRun({ program, io, done }: Place): void {
         'line of JSON, before what it returns; --json collects the items.',
     )
     .argument('[task]', 'a file, a path from the project root, or file:export')
+    .allowExcessArguments()
     .helpOption(false)
     .option('-h, --help', 'print help; with a task: its inputs and what it returns')
   addInputOptions(command)
@@ -87,6 +88,7 @@ function addRun({ program, io, done }: Place): void {
   addProjectOptions(command)
   command.addHelpText('after', EXIT_CODES).action(async (task: string | undefined, flags: object) => {
     if (task === undefined && 'help' in flags) return command.help()
+    refuseMore(command)
     const { run } = await import('./commands/run.ts')
     done(await run(task, flags, io))
   })
@@ -107,17 +109,27 @@ function addExec({ program, io, done }: Place): void {
     })
 }
 
+/** What stands behind the task is most often an input. */
+function refuseMore(command: Command): void {
+  const [task = '', more] = command.args
+  if (more === undefined) return
+  const hint = /^[\w.-]+:?=/.test(more) ? `; an input is written -i ${more}` : ''
+  throw new UsageError(`cowait ${command.name()} ${task} ${more}: one task is expected, not ${JSON.stringify(more)} as well${hint}`)
+}
+
 function addDev({ program, io, done }: Place): void {
   const command = program
     .command('dev')
     .summary('run a task again on every change')
     .description('Runs a task, and again when a file that it depends on changes; the run in progress is cancelled. Takes what run takes.')
     .argument('<task>', 'as for run')
+    .allowExcessArguments()
   addInputOptions(command)
   addRunOptions(command)
   addOutputOptions(command)
   addProjectOptions(command)
   command.action(async (task: string, flags: object) => {
+    refuseMore(command)
     const { dev } = await import('./commands/dev.ts')
     done(await dev(task, io.args.slice(io.args.indexOf('dev') + 1), flags, io))
   })

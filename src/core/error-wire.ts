@@ -1,11 +1,12 @@
 import { type ErrorClass, ProtocolError, TaskFailedError } from './errors.ts'
-import type { ErrorSummary } from './events.ts'
+import type { ErrorCause, ErrorSummary } from './events.ts'
 import { show } from './show.ts'
+import { userFrames } from './stack-text.ts'
 import type { Encoded } from './value.ts'
 import { isError } from './values/builtin-class.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
-import { readError } from './values/error-fields.ts'
+import { readError, type ErrorFields } from './values/error-fields.ts'
 
 export type { ErrorClass } from './errors.ts'
 
@@ -34,14 +35,40 @@ export function decodeError(encoded: Encoded, listed: readonly ErrorClass[] = []
   throw new ProtocolError(`An error was expected, but the document holds ${show(error)}.`)
 }
 
-/** Name, message and stack of the error that was thrown in the first place: a `TaskFailedError` only wraps it. Never throws. */
-export function summarize(error: unknown): Pick<ErrorSummary, 'name' | 'message' | 'stack'> {
+/** Of the error that was thrown in the first place: a `TaskFailedError` only wraps it. Never throws. */
+export function summarize(error: unknown): Pick<ErrorSummary, 'name' | 'message' | 'stack' | 'causes'> {
   try {
-    const { name, message, stack } = readError(original(toError(error)))
-    return { name, message, ...(stack === undefined ? {} : { stack }) }
+    const { name, message, stack, ...behind } = readError(original(toError(error)))
+    const causes = causesOf(behind)
+    return { name, message, ...(stack === undefined ? {} : { stack }), ...(causes.length > 0 && { causes }) }
   } catch {
     return { name: 'Error', message: 'Something was thrown that cannot be read.' }
   }
+}
+
+/** What people read of it. */
+const MAX_CAUSES = 8
+
+function causesOf(error: Pick<ErrorFields, 'cause' | 'errors'>): ErrorCause[] {
+  const found: ErrorCause[] = []
+  const seen = new Set<unknown>()
+  const visit = ({ cause, errors = [] }: Pick<ErrorFields, 'cause' | 'errors'>): void => {
+    for (const value of [...errors.slice(0, MAX_CAUSES), ...(cause ? [cause.value] : [])]) {
+      if (found.length === MAX_CAUSES) return
+      if (seen.has(value)) continue
+      seen.add(value)
+      if (typeof value !== 'object' || value === null || !isError(value)) {
+        found.push({ name: '', message: show(value) })
+        continue
+      }
+      const { name, message, stack = '', ...behind } = readError(original(value))
+      const frames = userFrames(stack).join('\n')
+      found.push({ name, message, ...(frames !== '' && { stack: frames }) })
+      visit(behind)
+    }
+  }
+  visit(error)
+  return found
 }
 
 const MAX_WRAPPERS = 1_000

@@ -26,12 +26,23 @@ export interface ErrorSummary {
   readonly name: string
   readonly message: string
   readonly stack?: string
+  /** What lies behind it, from the outside in: its cause and that one's own, or the errors that it stands for. */
+  readonly causes?: readonly ErrorCause[]
   /** From the failed run down to the one whose function threw. */
   readonly path?: readonly { readonly id: string; readonly task: string; readonly at?: string }[]
   /** Set for a lost worker. */
   readonly exit?: Exit
   /** The last lines that a lost or killed worker printed. */
   readonly lastLines?: readonly string[]
+}
+
+/** An error behind another. */
+export interface ErrorCause {
+  /** Empty for a cause that is no error. */
+  readonly name: string
+  readonly message: string
+  /** The user's own frames. */
+  readonly stack?: string
 }
 
 export type ErrorCode =

@@ -1,6 +1,6 @@
 /** The parts that several messages are made of. */
 import type { Exit } from '../core/engine.ts'
-import type { ErrorSummary, LogLevel, LogStream, Preview, Status, TaskRef } from '../core/events.ts'
+import type { ErrorCause, ErrorSummary, LogLevel, LogStream, Preview, Status, TaskRef } from '../core/events.ts'
 import { count, FieldFault, id, isOneOf, label, list, number, object, oneOf, optional, text, upTo, type Check } from './checks.ts'
 import { MAX_REASON } from './cut-reason.ts'
 import { cutSummary } from './cut-summary.ts'
@@ -68,6 +68,7 @@ const wholeSummary = object<ErrorSummary>({
   name: text,
   message: text,
   stack: optional(text),
+  causes: optional(list(object<ErrorCause>({ name: text, message: text, stack: optional(text) }))),
   path: optional(list(object<PathStep>({ id, task: text, at: optional(text) }))),
   exit: optional(exit),
   lastLines: optional(list(text)),

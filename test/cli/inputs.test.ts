@@ -124,6 +124,8 @@ describe('what is refused says why', () => {
     [['size.deep=7'], schema, 'the task has no input size.deep. It has width, height'],
     [['name=a', 'name=b'], schema, 'name is not a list and was given 2 times'],
     [['at=yesterday'], schema, 'expected a date, got "yesterday"'],
+    [['{"name":"a=b"}'], schema, 'inputs are given one by one, -i key=value or -i key:=JSON; a whole object comes from a file, -f FILE'],
+    [[' [1]'], undefined, 'inputs are given one by one'],
   ])('%j', (sources, given, message) => {
     expect(() => input(sources, given)).toThrow(message)
   })

@@ -44,6 +44,7 @@ const error = z
     stack: text.optional(),
     path: z.array(z.strictObject({ id: text, task: text, at: text.optional() })).optional(),
     exit: exit.optional(),
+    causes: z.array(z.object({ name: text, message: text, stack: text.optional() })).optional(),
     lastLines: z.array(text).optional(),
   })
   .meta({ id: 'Error' })

@@ -159,6 +159,39 @@ export const mapped = task(async () => {
     expect(given.stderr).toMatch(/\nrun it again: cowait run mapped:late -i n=1 --engine process --env TOKEN\n/)
   })
 
+  test('what lies behind an error is told, in every output mode and in the record', async () => {
+    project.write(
+      'behind.ts',
+      `import { task } from 'cowait'
+export const behind = task(async () => {
+  await Promise.reject(new Error('no answer', { cause: new RangeError('port 70000') })).catch((cause) => {
+    throw new Error('could not load', { cause })
+  })
+})
+export const outer = task(async () => await behind())
+`,
+    )
+    const { code, stderr } = await run('behind:outer')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /outer failed\n {2}could not load\n +at .*\/behind\.ts:4:11\n( +at .*\n)*  caused by Error: no answer\n +at .*\/behind\.ts:3:24\n  caused by RangeError: port 70000\n/,
+    )
+    const causes = [
+      { name: 'Error', message: 'no answer' },
+      { name: 'RangeError', message: 'port 70000' },
+    ]
+    const { stdout } = await run('behind:outer', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ error: { causes } })
+    expect(JSON.parse((await cowait(['inspect', 'latest'], { cwd: project.root })).stdout)).toMatchObject({ error: { causes } })
+  })
+
+  test('an input that stands behind the task without its -i is named', async () => {
+    expect(await run('outcomes:failing', 'n=1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('one task is expected, not "n=1" as well; an input is written -i n=1') as string,
+    })
+  })
+
   test('the command that runs it again has the flags that it ran with, and no value of a variable', async () => {
     const flags = ['--memory', '1g', '--timeout', '1m', '-e', 'TOKEN=hunter2', '--engine', 'process']
     const { stderr } = await run('outcomes:failing', ...flags)

@@ -309,6 +309,48 @@ test('a summary is of the error that was thrown in the first place', () => {
   expect(summarize(outer)).toEqual({ name: 'QuotaError', message: 'over', stack: inner.stack })
 })
 
+describe('what lies behind an error is in its summary', () => {
+  const named = (error: unknown): string[] => (summarize(error).causes ?? []).map(({ name, message }) => `${name}|${message}`)
+
+  test("its cause, and that one's own, in this order, with the user's frames", () => {
+    const refused = new RangeError('refused', { cause: 'just text' })
+    const error = new Error('fetch failed', { cause: new TypeError('no answer', { cause: refused }) })
+    expect(named(error)).toEqual(['TypeError|no answer', 'RangeError|refused', '|"just text"'])
+    expect(summarize(error).causes?.[0]?.stack).toMatch(/^\s+at .*errors-wire\.test\.ts:\d+:\d+/)
+  })
+
+  test('all that an AggregateError stands for; of a task that failed, what it threw', () => {
+    const failed = new TaskFailedError({ taskId: 'a', task: 'm:a', message: 'a failed', cause: new QuotaError('over') })
+    expect(named(new AggregateError([new Error('one'), failed], 'all'))).toEqual(['Error|one', 'QuotaError|over'])
+  })
+
+  test('at most eight, each once, whatever is thrown', () => {
+    const round = new Error('round')
+    round.cause = new Error('and', { cause: round })
+    expect(named(round)).toEqual(['Error|and', 'Error|round'])
+    expect(
+      named(
+        new AggregateError(
+          Array.from({ length: 100 }, (_, n) => new Error(`${n}`)),
+          'many',
+        ),
+      ),
+    ).toHaveLength(8)
+    const hostile = new Proxy(new Error('never'), {
+      get: () => {
+        throw new Error('trap')
+      },
+      getPrototypeOf: () => {
+        throw new Error('trap')
+      },
+    })
+    expect(summarize(new Error('outer', { cause: hostile }))).toMatchObject({
+      name: 'Error',
+      message: expect.stringMatching(/outer|cannot be read/) as string,
+    })
+  })
+})
+
 test('a document that is no error is a ProtocolError', () => {
   expect(() => decodeError(encode({ name: 'Error' }))).toThrow(ProtocolError)
   expect(() => decodeError({ format: 'tagged', textBytes: 1, data: Buffer.from('{') })).toThrow(ProtocolError)

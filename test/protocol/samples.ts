@@ -13,6 +13,10 @@ const error: ErrorSummary = {
   stack: 'TaskLostError: killed\n    at x',
   path: [{ id: 'square-1', task: 'jobs/math:square', at: 'at main (main.ts:3:1)' }],
   exit: { how: 'killed', code: 137, signal: 'SIGKILL', detail: 'by hand' },
+  causes: [
+    { name: 'Error', message: 'behind', stack: '    at main (main.ts:1:2)' },
+    { name: '', message: '"text"' },
+  ],
   lastLines: ['one', 'two'],
 }
 const listing: RunListing = {

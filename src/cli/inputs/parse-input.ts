@@ -13,6 +13,10 @@ export interface InputPart {
  * written `\.`; a text that starts with `@` is written as JSON: `key:='"@home"'`.
  */
 export function parseInput(source: string, readText: (file: string) => string): InputPart {
+  if (/^\s*[{[]/.test(source))
+    throw new UsageError(
+      `-i ${source}: inputs are given one by one, -i key=value or -i key:=JSON; a whole object comes from a file, -f FILE (-f - reads stdin)`,
+    )
   const [, key = '', operator, raw = ''] = /^((?:[^=:]|:(?!=))*)(:=|=)?(.*)$/s.exec(source) ?? []
   const path = splitPath(key)
   if (key === '' || path.includes('')) throw new UsageError(`-i ${source}: a key is missing; write -i key=value`)
