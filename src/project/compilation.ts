@@ -97,7 +97,7 @@ export class Compilation implements AsyncDisposable {
 
   #kept(path: string): Work | undefined {
     const compiled = this.#options.known?.files[path]?.compiled
-    if (!compiled || !this.#isUnchanged(path)) return undefined
+    if (!compiled || compiled.lacksImport || !this.#isUnchanged(path)) return undefined
     const content = { ...compiled, isExecutable: compiled.path === path && this.#options.scan.files.get(path)?.mode === 0o755 }
     return hasObject(this.#options.cache, content) ? { type: 'kept', compiled } : undefined
   }
@@ -131,7 +131,7 @@ export class Compilation implements AsyncDisposable {
     if (work.type === 'kept') return work.compiled
     if (!this.#compiler) throw new Error(`Bug: ${path} was analysed without a compiler`)
     const { cache, place, scan } = this.#options
-    const { analysis, targets, text } = work.file
+    const { analysis, targets, text, lacksImport } = work.file
     const module = moduleNameIn(place, path, scan.files)
     const linked = this.#compiler.link(analysis, { path, text, module, targets, compiledPath: (source) => this.#compiledPath(source) })
     const compiledPath = this.#compiledPath(path)
@@ -152,6 +152,7 @@ export class Compilation implements AsyncDisposable {
       imports: importsOf(work),
       jsonModules: linked.jsonModules,
       usesRuntime: linked.usesRuntime,
+      ...(lacksImport && { lacksImport }),
       ...(linked.problem && { problem: linked.problem }),
     }
   }

@@ -8,7 +8,7 @@ import { sha256 } from './objects.ts'
 import { codeFrame } from './problem.ts'
 import { PACKAGE_NAME } from './package-root.ts'
 import type { Packages } from './packages.ts'
-import { Resolver, type Target } from './resolver.ts'
+import { Resolver, isLeftToNode, type Target } from './resolver.ts'
 import { type Loader, loaderOf } from './source.ts'
 import { Transformer } from './transformer.ts'
 import { compilerVersion } from './tree-index.ts'
@@ -21,9 +21,11 @@ export interface AnalysedFile {
   readonly text: string
   readonly analysis: Analysis
   readonly targets: { readonly import: ReadonlyMap<string, Target>; readonly require: ReadonlyMap<string, Target> }
+  /** One of them is a file of the user's that is not there. */
+  readonly lacksImport: boolean
 }
 
-const PLAIN: FolderOptions = { compiler: {}, conditions: [] }
+const PLAIN: FolderOptions = { compiler: {}, conditions: [], maps: () => false }
 
 /** All that it takes to compile a file. Loading this module costs more than most projects' files do: it waits for the first one. */
 export class Compiler implements AsyncDisposable {
@@ -66,7 +68,7 @@ export class Compiler implements AsyncDisposable {
     if (typeof options === 'string') {
       const [firstLine = ''] = text.split('\n', 1)
       const problem = { type: 'config', path, line: 1, column: 1, message: options, frame: codeFrame(1, 1, firstLine) } as const
-      return { text, analysis: brokenBy(source, problem), targets: { import: new Map(), require: new Map() } }
+      return { text, analysis: brokenBy(source, problem), targets: { import: new Map(), require: new Map() }, lacksImport: false }
     }
     const stored = join(this.#cache.analyses, sha256(JSON.stringify([compilerVersion(), path, packageType, options.compiler, text])))
     let analysis = readJson(stored) as Analysis | undefined
@@ -75,9 +77,16 @@ export class Compiler implements AsyncDisposable {
       writeWhole(stored, JSON.stringify(analysis))
     }
     const imports = analysis.imports.filter(({ kind }) => kind !== 'computed').map(({ specifier }) => specifier)
-    const targetsOf = (specifiers: readonly string[], kind: 'import' | 'require'): Map<string, Target> =>
-      this.#resolve(path, specifiers, kind, options.conditions)
-    return { text, analysis, targets: { import: targetsOf(imports, 'import'), require: targetsOf(analysis.requires, 'require') } }
+    const targets = {
+      import: this.#resolve(path, imports, 'import', options.conditions),
+      require: this.#resolve(path, analysis.requires, 'require', options.conditions),
+    }
+    const isMissing = (specifier: string): boolean =>
+      isResolved(specifier) && (/^(?:\.{1,2}(?:\/|$)|#)/.test(specifier) || options.maps(specifier))
+    const lacksImport =
+      imports.some((specifier) => !targets.import.has(specifier) && isMissing(specifier)) ||
+      analysis.requires.some((specifier) => !targets.require.has(specifier) && isMissing(specifier))
+    return { text, analysis, targets, lacksImport }
   }
 
   /** What is wrong with the config as a text: that hurts the files that it is for, and no others. */
@@ -98,11 +107,14 @@ export class Compiler implements AsyncDisposable {
   ): Map<string, Target> {
     const targets = new Map<string, Target>()
     for (const specifier of new Set(specifiers)) {
-      // Our own package stays a package: it is linked into the tree.
-      if (specifier === PACKAGE_NAME || specifier.startsWith(`${PACKAGE_NAME}/`)) continue
-      const target = this.#resolver.resolve(importer, specifier, kind, conditions)
+      const target = isResolved(specifier) && this.#resolver.resolve(importer, specifier, kind, conditions)
       if (target) targets.set(specifier, target)
     }
     return targets
   }
+}
+
+/** Our own package stays a package: it is linked into the tree. */
+function isResolved(specifier: string): boolean {
+  return specifier !== PACKAGE_NAME && !specifier.startsWith(`${PACKAGE_NAME}/`) && !isLeftToNode(specifier)
 }

@@ -94,6 +94,6 @@ function isOwn(path: string): boolean {
 
 const builtins: ReadonlySet<string> = new Set(builtinModules)
 
-function isLeftToNode(specifier: string): boolean {
+export function isLeftToNode(specifier: string): boolean {
   return specifier === '' || /^[a-z][a-z0-9+.-]+:/i.test(specifier) || builtins.has(specifier)
 }

@@ -8,7 +8,7 @@ import { type ProjectPlace, projectPath } from './project.ts'
 import { type Stamp, isSameStamp, readStamp } from './scan.ts'
 
 /** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 4
+const COMPILER = 5
 
 /** What became of a code file the last time. */
 export interface CompiledFile {
@@ -21,6 +21,8 @@ export interface CompiledFile {
   readonly imports: readonly string[]
   readonly jsonModules: readonly string[]
   readonly usesRuntime: boolean
+  /** It imports a file that is not there, and that may come where nobody looks: into an ignored folder. */
+  readonly lacksImport?: true
   readonly problem?: Problem
 }
 
@@ -78,6 +80,7 @@ export function isCurrent(index: TreeIndex, treeRoot: string): boolean {
   const isSame = (path: string, stamp: Stamp): boolean => isSettled(stamp, index.scannedAtMs) && isSameStamp(stamp, readStamp(path))
   return (
     isWatchedSame(index) &&
+    Object.values(index.files).every(({ compiled }) => !compiled?.lacksImport) &&
     Object.entries(index.folders).every(([path, stamp]) => isSame(`${treeRoot}/${path}`, stamp)) &&
     Object.entries(index.files).every(([path, { stamp }]) => isSame(`${treeRoot}/${path}`, stamp))
   )

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { getTsconfig } from 'get-tsconfig'
+import { createPathsMatcher, getTsconfig } from 'get-tsconfig'
 import { UsageError } from '../core/errors.ts'
 
 /** The part of `compilerOptions` that changes what a file becomes. */
@@ -24,6 +24,8 @@ export interface FolderOptions {
   readonly compiler: CompilerOptions
   /** Further conditions under which a package's `exports` are looked up: those that lead to sources. */
   readonly conditions: readonly string[]
+  /** Whether `paths` or `baseUrl` say of a package's name that it may be a file. */
+  maps(specifier: string): boolean
 }
 
 /** Reads the nearest `tsconfig.json` of each folder once, and knows which files it looked for. */
@@ -48,12 +50,15 @@ export class Tsconfigs {
 
   #read(folder: string): FolderOptions {
     try {
-      const written: Readonly<Record<string, unknown>> = getTsconfig(folder, 'tsconfig.json', this.#reads)?.config.compilerOptions ?? {}
+      const found = getTsconfig(folder, 'tsconfig.json', this.#reads)
+      const written: Readonly<Record<string, unknown>> = found?.config.compilerOptions ?? {}
+      const candidates = found && createPathsMatcher(found)
       const relevant = Object.fromEntries(RELEVANT.filter((name) => name in written).map((name) => [name, written[name]]))
       const { customConditions } = written
       return {
         compiler: { ...relevant, jsx: runnableJsx(written['jsx']) },
         conditions: Array.isArray(customConditions) ? customConditions.map(String) : [],
+        maps: (specifier) => (candidates?.(specifier).length ?? 0) > 0,
       }
     } catch (error) {
       throw new UsageError(`The tsconfig.json of ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
