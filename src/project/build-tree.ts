@@ -40,18 +40,21 @@ export async function buildTree(
   }
 }
 
-/** A folder that nothing but a task's file makes a project may be anything, a home folder too: then its code alone is taken. */
+/**
+ * A folder that nothing but a task's file makes a project may be anything, a home folder too: what is hidden in it stays there,
+ * and where the rest is too much its code alone is taken.
+ */
 function scanProject(place: ProjectPlace): Scan {
   const project = projectPath(place)
   try {
-    const scan = new Scan(place.treeRoot)
+    const scan = new Scan(place.treeRoot, place.loose ? 'skipped' : 'taken')
     scan.addFolder(project)
     scan.addPackageFiles(project)
     return scan
   } catch (error) {
     if (!place.loose || !(error instanceof TooLargeError || error instanceof UnreadableError)) throw error
     const scan = new Scan(place.treeRoot)
-    scan.addFilesOf(project, (name) => loaderOf(name) !== undefined)
+    scan.addFilesOf(project, (name) => loaderOf(name) !== undefined && !name.startsWith('.'))
     return scan
   }
 }

@@ -22,10 +22,13 @@ export class Scan {
   /** Those of the folders that have packages installed in them. */
   readonly installs: Set<string> = new Set()
   readonly #treeRoot: string
+  readonly #hidden: 'taken' | 'skipped'
   #bytes = 0
 
-  constructor(treeRoot: string) {
+  /** `hidden`: what becomes of files and folders whose names begin with a dot. */
+  constructor(treeRoot: string, hidden: 'taken' | 'skipped' = 'taken') {
     this.#treeRoot = treeRoot
+    this.#hidden = hidden
   }
 
   /** Adds a folder's files, all levels, except what is ignored. Throws a `UsageError` where they are too many. */
@@ -73,7 +76,7 @@ export class Scan {
       const { name } = entry
       const inner = join(folder, name)
       if (name === 'node_modules') this.installs.add(path)
-      if (isNeverIncluded(name) || this.files.size > LIMIT_FILES) continue
+      if (isNeverIncluded(name) || (name.startsWith('.') && this.#hidden === 'skipped') || this.files.size > LIMIT_FILES) continue
       const linked = entry.isSymbolicLink() ? statIfThere(inner) : undefined
       const isFolder = linked ? linked.isDirectory() : entry.isDirectory()
       // To git a link is a file, also a link to a folder.

@@ -209,6 +209,10 @@ describe('what is part of a tree', () => {
       'sub/node_modules/b/index.js': '',
       '.cowait/x': '',
       '.hidden': '',
+      '.npmrc': '//registry.example/:_authToken=SECRET',
+      'sub/.aws/credentials': 'SECRET',
+      'sub/.ssh/id_rsa': 'SECRET',
+      'package.json': '{}',
     })
     symlinkSync('..', project.path('sub/loop'))
     symlinkSync('nowhere', project.path('broken'))
@@ -223,6 +227,7 @@ describe('what is part of a tree', () => {
       'generated/client.ts.mjs',
       'keep.log',
       'linked.log.txt',
+      'package.json',
       'sub/.gitignore',
       'sub/b.log',
       'sub/build/x.txt',
@@ -251,6 +256,27 @@ describe('what is part of a tree', () => {
     await expect(project.compile()).rejects.toThrow(/too large: 3 files, 51\.0 MiB.*\n {2}51\.0 MiB {2}huge\.bin\n/s)
     await project.write({ '.cowaitignore': '*.bin\n' })
     expect((await project.compile()).files.map(({ path }) => path)).not.toContain('huge.bin')
+  })
+
+  test('in a folder that only a task’s file makes a project, nothing hidden that no code imports, but data beside the task', async () => {
+    await using home = await TestProject.create({
+      'hello.ts': "import './.shared/used.ts'",
+      '.shared/used.ts': '',
+      '.shared/other.ts': '',
+      '.ssh/id_rsa': 'SECRET',
+      '.config/tool/token': 'SECRET',
+      '.bash_history': 'SECRET',
+      'data/input.csv': '1,2',
+      'data/.hidden': '',
+    })
+    const { files: found } = await home.compile('hello.ts')
+    expect(found.map(({ path }) => path).filter((path) => !path.startsWith('.cowait'))).toEqual([
+      '.shared/used.ts',
+      '.shared/used.ts.mjs',
+      'data/input.csv',
+      'hello.ts',
+      'hello.ts.mjs',
+    ])
   })
 
   test('in a folder that only a task’s file makes a project, its code alone is taken where all is too much', async () => {
