@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   accessSync,
+  chmodSync,
   constants,
   existsSync,
   lstatSync,
@@ -67,6 +68,9 @@ function createCache(root: string): CacheFolder {
     described: join(path, 'described'),
     uses: join(path, 'uses'),
   }
+  // Its files can be read by all, as containers with other users need it; on this host nobody gets to them.
+  makeFolder(path, 0o700)
+  if (lstatSync(path).mode & 0o077) chmodSync(path, 0o700)
   for (const folder of Object.values(cache)) {
     makeFolder(folder)
     accessSync(folder, constants.W_OK)
@@ -77,9 +81,9 @@ function createCache(root: string): CacheFolder {
 }
 
 /** Not recursively: that says of a read-only file system that there is no such file. */
-function makeFolder(folder: string): void {
+function makeFolder(folder: string, mode = 0o755): void {
   try {
-    if (!existsSync(folder)) mkdirSync(folder)
+    if (!existsSync(folder)) mkdirSync(folder, { mode })
   } catch (error) {
     // Another process made it meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
