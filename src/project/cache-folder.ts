@@ -36,7 +36,7 @@ export interface CacheFolder {
 
 /**
  * Calls `work` with the cache in the project's own folder, and once more with one under the system's temporary folder
- * where the first cannot be written to. Throws a `UsageError` where neither can.
+ * where the first cannot be written to, or others could have written to it. Throws a `UsageError` where neither can.
  */
 export async function withCache<T>(treeRoot: string, work: (cache: CacheFolder) => Promise<T>): Promise<T> {
   try {
@@ -59,6 +59,9 @@ export async function withCache<T>(treeRoot: string, work: (cache: CacheFolder) 
 function createCache(root: string): CacheFolder {
   const own = join(root, '.cowait')
   makeFolder(own)
+  // A cache that others have put here is theirs, so this one may be closed to them and used.
+  if (isOurs(own) && lstatSync(own).mode & WRITABLE_BY_OTHERS) chmodSync(own, lstatSync(own).mode & ~WRITABLE_BY_OTHERS)
+  refuseOthers(own)
   const path = join(own, 'cache')
   const cache = {
     path,
@@ -70,6 +73,7 @@ function createCache(root: string): CacheFolder {
   }
   // Its files can be read by all, as containers with other users need it; on this host nobody gets to them.
   makeFolder(path, 0o700)
+  refuseOthers(path)
   if (lstatSync(path).mode & 0o077) chmodSync(path, 0o700)
   for (const folder of Object.values(cache)) {
     makeFolder(folder)
@@ -78,6 +82,13 @@ function createCache(root: string): CacheFolder {
   const ignored = join(own, '.gitignore')
   if (!existsSync(ignored)) writeFileSync(ignored, '*\n')
   return cache
+}
+
+/** A refusal of ours, as the system's are told by their codes. */
+const NOT_OURS = 'NOT_OURS'
+
+function refuseOthers(folder: string): void {
+  if (!isOursAlone(folder)) throw Object.assign(new Error(`${folder} is open to others`), { code: NOT_OURS })
 }
 
 /** Not recursively: that says of a read-only file system that there is no such file. */
@@ -106,14 +117,23 @@ function substituteFor(treeRoot: string): string {
 }
 
 function privateFolder(): string {
-  // Not `userInfo`, which fails for a user whom the system's list does not have.
-  const uid = process.getuid?.() ?? -1
   const shared = join(tmpdir(), `cowait-cache-${uid}`)
   if (!existsSync(shared)) mkdirSync(shared, { recursive: true, mode: 0o700 })
-  const stats = lstatSync(shared)
-  // Somebody else's folder of that name could hold somebody else's code.
-  const isOurs = stats.isDirectory() && stats.uid === uid && (stats.mode & 0o022) === 0
-  return isOurs ? shared : mkdtempSync(join(tmpdir(), 'cowait-cache-'))
+  return isOursAlone(shared) ? shared : mkdtempSync(join(tmpdir(), 'cowait-cache-'))
+}
+
+/** Not `userInfo`, which fails for a user whom the system's list does not have. -1 on a system whose files tell no users. */
+const uid = process.getuid?.() ?? -1
+const WRITABLE_BY_OTHERS = 0o022
+
+function isOurs(folder: string): boolean {
+  const stats = lstatSync(folder)
+  return stats.isDirectory() && (uid === -1 || stats.uid === uid)
+}
+
+/** What is kept runs unread: a folder that somebody else could write to could hold somebody else's code. */
+function isOursAlone(folder: string): boolean {
+  return isOurs(folder) && (uid === -1 || (lstatSync(folder).mode & WRITABLE_BY_OTHERS) === 0)
 }
 
 function linkTo(target: string, link: string): void {
@@ -124,14 +144,15 @@ function linkTo(target: string, link: string): void {
   }
 }
 
-/** The folder gives no room or no right to write. */
+/** The folder gives no room or no right to write, or others have that right too. */
 function isRefusal(error: unknown): boolean {
-  return ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+  return [NOT_OURS, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   const reasons: Record<string, string> = {
+    [NOT_OURS]: 'not yours alone',
     EACCES: 'not writable',
     EPERM: 'not writable',
     EROFS: 'a read-only file system',

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -26,5 +27,43 @@ describe('what is kept of a project', () => {
     chmodSync(cacheFolder, 0o755)
     await project.compile()
     expect(statSync(cacheFolder).mode & 0o777).toBe(0o700)
+  })
+})
+
+describe('a folder that somebody else could have put code into', () => {
+  test.runIf(isRoot).each([
+    ['the cache is theirs', '.cowait/cache'],
+    ['the folder around it is theirs', '.cowait'],
+  ])('is not used: %s', async (_, folder) => {
+    await using project = await TestProject.create({ 'package.json': '{"type":"module"}', 'main.ts': 'export const main: number = 1' })
+    const before = await project.compile()
+    chownSync(project.path(folder), nobody.uid, nobody.gid)
+    const after = await project.compile()
+    expect(before.directory).toContain(project.root)
+    expect(after.directory).toContain(join(tmpdir(), 'cowait-cache-0'))
+    expect(await project.evaluate('main', 'm.main')).toBe(1)
+  })
+
+  test.runIf(isRoot)('is not written to', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}', '.cowait/theirs': '' })
+    chownSync(project.path('.cowait'), nobody.uid, nobody.gid)
+    await project.compile()
+    expect(readdirSync(project.path('.cowait'))).toEqual(['theirs'])
+  })
+
+  test('is not used: a cache that all can write to', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}' })
+    const { cacheFolder } = await project.compile()
+    chmodSync(cacheFolder, 0o777)
+    expect((await project.compile()).directory).toContain(join(tmpdir(), `cowait-cache-${process.getuid?.()}`))
+    expect(statSync(cacheFolder).mode & 0o777).toBe(0o777)
+  })
+
+  test('is closed to them where all in it is ours', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}', '.cowait/runs/one.ndjson': '' })
+    chmodSync(project.path('.cowait'), 0o775)
+    expect((await project.compile()).directory).toContain(project.root)
+    expect(statSync(project.path('.cowait')).mode & 0o777).toBe(0o755)
+    expect(existsSync(project.path('.cowait/runs/one.ndjson'))).toBe(true)
   })
 })
