@@ -4,6 +4,7 @@ import type { TreeFile, TreeManifest } from '../core/tree.ts'
 import { TREE_MANIFEST } from '../core/tree.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { Compilation } from './compilation.ts'
+import { compilerVersion } from './compiler-version.ts'
 import { above } from './folders.ts'
 import { IGNORE_FILES } from './ignore-rules.ts'
 import { jsonModuleCode } from './json-module.ts'
@@ -12,7 +13,7 @@ import { type ProjectPlace, projectPath } from './project.ts'
 import { Scan, TooLargeError, UnreadableError, readStamp } from './scan.ts'
 import { loaderOf } from './source.ts'
 import { RUNTIME_CODE, RUNTIME_PATH } from './tree-runtime.ts'
-import { type IndexedFile, type TreeIndex, compilerVersion, filesOf, hashOf } from './tree-index.ts'
+import { type IndexedFile, type TreeIndex, filesOf, hashOf } from './tree-index.ts'
 
 /** Reads, compiles and keeps what is new since the last time. Afterwards every file of the tree is among the objects. */
 export async function buildTree(

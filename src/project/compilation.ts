@@ -3,12 +3,13 @@ import { basename, dirname, join, posix, relative } from 'node:path'
 import { UsageError } from '../core/errors.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import type { AnalysedFile, Compiler } from './compiler.ts'
-import { toSlashes } from './folders.ts'
+import { leavesPackages, toSlashes } from './folders.ts'
 import { folderOfFile } from './ignore-rules.ts'
 import { moduleNameIn } from './module-name.ts'
 import { hasObject, putObject, sha256 } from './objects.ts'
 import { Packages } from './packages.ts'
 import type { ProjectPlace } from './project.ts'
+import type { Target } from './resolver.ts'
 import { type Scan, isSameStamp } from './scan.ts'
 import { loaderOf } from './source.ts'
 import { type CompiledFile, type IndexedFile, type TreeIndex, isSettled, isWatchedSame } from './tree-index.ts'
@@ -153,6 +154,7 @@ export class Compilation implements AsyncDisposable {
       jsonModules: linked.jsonModules,
       usesRuntime: linked.usesRuntime,
       ...(lacksImport && { lacksImport }),
+      ...(targetsOf(work.file).some((target) => target.type === 'package' && leavesPackages(target.path)) && { leavesTree: true }),
       ...(linked.problem && { problem: linked.problem }),
     }
   }
@@ -227,6 +229,13 @@ export class Compilation implements AsyncDisposable {
 function importsOf(work: Work | undefined): readonly string[] {
   if (!work) return []
   if (work.type === 'kept') return work.compiled.imports
-  const targets = [...work.file.targets.import.values(), ...work.file.targets.require.values()]
-  return [...new Set(targets.flatMap((target) => (target.type === 'inside' && target.path !== '' ? [posix.normalize(target.path)] : [])))]
+  return [
+    ...new Set(
+      targetsOf(work.file).flatMap((target) => (target.type === 'inside' && target.path !== '' ? [posix.normalize(target.path)] : [])),
+    ),
+  ]
+}
+
+function targetsOf({ targets }: AnalysedFile): Target[] {
+  return [...targets.import.values(), ...targets.require.values()]
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import type { Tree } from '../core/tree.ts'
 import { type CacheFolder, withCache } from './cache-folder.ts'
+import { sha256 } from './objects.ts'
 import { ownPackage, PACKAGE_NAME } from './package-root.ts'
 import type { Problem } from './problem.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
 import { type TreePlan, isTreeIntact, publishTree, treeFolder } from './publish-tree.ts'
-import { type TreeIndex, filesOf, isCurrent, readIndex, writeIndex } from './tree-index.ts'
+import { type TreeIndex, filesOf, isCurrent, leavingFiles, readIndex, writeIndex } from './tree-index.ts'
 import { markUse, prune } from './tree-uses.ts'
 
 /** The user's program as workers run it. */
@@ -14,6 +15,10 @@ export interface CompiledTree extends Tree {
   readonly problems: readonly Problem[]
   /** By module name: the user's file and the one that runs, relative to the tree's root. */
   readonly modules: ReadonlyMap<string, { readonly source: string; readonly compiled: string }>
+  /** Modules that reach code outside of the tree by a link: what they do may change, and the tree's hash stay the same. */
+  readonly leaving: ReadonlySet<string>
+  /** Becomes another one when packages are installed, linked or removed. */
+  readonly installed: string
   /** The folder for what is known of this project beside its trees. */
   readonly cacheFolder: string
 }
@@ -55,7 +60,7 @@ function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }
   return { hash, files: filesOf(files, generated), links }
 }
 
-function treeOf(cache: CacheFolder, place: ProjectPlace, { files }: TreeIndex, { hash, files: all }: TreePlan): CompiledTree {
+function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: TreeIndex, { hash, files: all }: TreePlan): CompiledTree {
   const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
   const project = projectPath(place)
   return {
@@ -66,6 +71,8 @@ function treeOf(cache: CacheFolder, place: ProjectPlace, { files }: TreeIndex, {
     ...(project === '' ? {} : { project }),
     problems: compiled.flatMap(([, { problem }]) => problem ?? []),
     modules: new Map(compiled.map(([source, { module, path }]) => [module, { source, compiled: path }])),
+    leaving: new Set(leavingFiles(files).flatMap((path) => files[path]?.compiled?.module ?? [])),
+    installed: sha256(JSON.stringify(watched)),
     cacheFolder: cache.path,
   }
 }

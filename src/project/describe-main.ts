@@ -5,6 +5,7 @@ import { resolveOptions } from '../core/resolve-options.ts'
 import type { StandardSchemaV1 } from '../core/standard-schema.ts'
 import type { DescribeAnswer, TaskDescription } from './describe.ts'
 import type { JsonSchema } from './json-schema.ts'
+import { watchVariables } from './watch-variables.ts'
 
 process.setSourceMapsEnabled(true)
 // As in a worker: a module that calls tasks while it loads is told so, and nothing starts.
@@ -18,12 +19,13 @@ process.on('unhandledRejection', (error) => {
 })
 
 const [, , url = ''] = process.argv
+const reads = watchVariables()
 try {
   const namespace = (await import(url)) as Record<string, unknown>
   // What CommonJS made up while it ran is not among the names.
   const inner = namespace['default']
   const all = typeof inner === 'object' && inner !== null ? { ...inner, ...namespace } : { ...namespace }
-  answer({ tasks: Object.entries(all).flatMap(([name, value]) => describeTask(name, value) ?? []) })
+  answer({ tasks: Object.entries(all).flatMap(([name, value]) => describeTask(name, value) ?? []), reads: reads() })
 } catch (error) {
   answer({ error: errorData(error) })
 }

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -7,13 +6,14 @@ import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { CowaitError, RemoteError, UsageError } from '../core/errors.ts'
 import type { RunOptions } from '../core/options.ts'
-import { readJson, writeWhole } from './cache-folder.ts'
 import type { CompiledTree } from './compile-project.ts'
+import { describedPath, readDescribed, writeDescribed } from './described.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { ownPackage } from './package-root.ts'
 import { problemText } from './problem.ts'
 import { inUserPaths } from './user-paths.ts'
+import type { VariableReads } from './watch-variables.ts'
 
 /** One exported task, as data. */
 export interface TaskDescription {
@@ -31,7 +31,7 @@ export interface TaskDescription {
 }
 
 export type DescribeAnswer =
-  | { readonly tasks: readonly TaskDescription[] }
+  | { readonly tasks: readonly TaskDescription[]; readonly reads: VariableReads }
   | { readonly error: { readonly name: string; readonly message: string; readonly stack?: string } }
 
 export interface DescribeOptions {
@@ -44,18 +44,19 @@ export interface DescribeOptions {
 
 /**
  * The tasks that a module exports; none is not an error. Asked of the module itself, in a process of its own, once for each version
- * of the program. Throws a `CowaitError` with the code `TASK_NOT_LOADED` for a module that throws, hangs or is no code; its
+ * of the program, unless it looked at variables that are others now, or links lead to code of it elsewhere. Throws a `CowaitError` with the code `TASK_NOT_LOADED` for a module that throws, hangs or is no code; its
  * `cause` has the stack in the user's own lines.
  */
 export async function describe(tree: CompiledTree, module: string, options: DescribeOptions = {}): Promise<readonly TaskDescription[]> {
   const file = fileOf(tree, module)
-  const cached = join(tree.cacheFolder, 'described', `${tree.hash}-${createHash('sha256').update(module).digest('hex').slice(0, 16)}.json`)
-  const known = readJson(cached) as readonly TaskDescription[] | undefined
+  const env = options.env ?? process.env
+  const path = describedPath(tree, module, file)
+  const known = path && readDescribed(path, env)
   if (known) return known
-  const answer = await ask(tree, module, file, options)
+  const answer = await ask(tree, module, file, { ...options, env })
   if ('late' in answer) throw new CowaitError('TASK_TIMEOUT', answer.late)
   if ('error' in answer) throw notLoaded(tree, module, answer.error)
-  writeWhole(cached, JSON.stringify(answer.tasks))
+  if (path) writeDescribed(path, answer.tasks, answer.reads, env)
   return answer.tasks
 }
 
@@ -97,7 +98,7 @@ async function ask(
   tree: CompiledTree,
   module: string,
   file: string,
-  { signal, env = process.env, timeoutMs: wanted = Infinity }: DescribeOptions,
+  { signal, env, timeoutMs: wanted = Infinity }: DescribeOptions,
 ): Promise<DescribeAnswer | { readonly late: string }> {
   const timeoutMs = Math.min(wanted, LOAD_MS)
   signal?.throwIfAborted()

@@ -16,6 +16,11 @@ export function leadsOut(relativePath: string): boolean {
   return /^\.\.(?:[\\/]|$)/.test(relativePath)
 }
 
+/** Whether a package's file, links followed, lies where no installation put it. */
+export function leavesPackages(file: string): boolean {
+  return !toSlashes(file).split('/').includes('node_modules')
+}
+
 export interface PackageFile {
   readonly name?: unknown
   readonly type?: unknown

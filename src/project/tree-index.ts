@@ -2,13 +2,10 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { TreeFile } from '../core/tree.ts'
 import { type CacheFolder, readJson, writeWhole } from './cache-folder.ts'
-import { ownPackage } from './package-root.ts'
+import { compilerVersion } from './compiler-version.ts'
 import type { Problem } from './problem.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
 import { type Stamp, isSameStamp, readStamp } from './scan.ts'
-
-/** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 5
 
 /** What became of a code file the last time. */
 export interface CompiledFile {
@@ -23,6 +20,8 @@ export interface CompiledFile {
   readonly usesRuntime: boolean
   /** It imports a file that is not there, and that may come where nobody looks: into an ignored folder. */
   readonly lacksImport?: true
+  /** It imports code outside of the tree, by a link among the packages. */
+  readonly leavesTree?: true
   readonly problem?: Problem
 }
 
@@ -52,12 +51,6 @@ export interface TreeIndex {
   readonly installs: readonly string[]
   /** Absolute paths elsewhere that count; null: not there. */
   readonly watched: Readonly<Record<string, Stamp | null>>
-}
-
-let version: string | undefined
-
-export function compilerVersion(): string {
-  return (version ??= `${ownPackage().version}-${COMPILER}`)
 }
 
 function indexPath(cache: CacheFolder, place: ProjectPlace): string {
@@ -108,6 +101,14 @@ export function filesOf(files: Readonly<Record<string, IndexedFile>>, generated:
     return compiled.path === path ? [made] : [own, { ...made, mode: 0o644 }]
   })
   return [...all, ...generated].sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Those that import code outside of the tree, themselves or by way of others. */
+export function leavingFiles(files: Readonly<Record<string, IndexedFile>>): string[] {
+  const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
+  const found = new Set(compiled.filter(([, { leavesTree }]) => leavesTree).map(([path]) => path))
+  for (const path of found) for (const [importer, { imports }] of compiled) if (imports.includes(path)) found.add(importer)
+  return [...found]
 }
 
 export function hashOf(files: readonly TreeFile[]): string {

@@ -66,6 +66,8 @@ function treeHere({ hash, files, problems, project, modules }: DetachedPlan['tre
     modules: new Map(modules),
     directory,
     root: directory,
+    leaving: new Set(),
+    installed: '',
     cacheFolder: join(tmpdir(), 'cowait-described'),
   }
 }
