@@ -22,7 +22,7 @@ import { above } from './folders.ts'
 /** Where compiled code is kept. Several processes may use one folder at once: files and trees come into being by a rename. */
 export interface CacheFolder {
   readonly path: string
-  /** One folder a version of the program, named by its hash. */
+  /** One folder a version of the program, named by its hash and by what is linked into it. */
   readonly trees: string
   /** Contents of files, named by their hash. */
   readonly objects: string

@@ -5,7 +5,7 @@ import { sha256 } from './objects.ts'
 import { ownPackage, PACKAGE_NAME } from './package-root.ts'
 import type { Problem } from './problem.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
-import { type TreePlan, isTreeIntact, publishTree, treeFolder } from './publish-tree.ts'
+import { type TreePlan, isTreeIntact, publishTree, treeFolder, treeName } from './publish-tree.ts'
 import { type TreeIndex, filesOf, isCurrent, leavingFiles, readIndex, writeIndex } from './tree-index.ts'
 import { markUse, prune } from './tree-uses.ts'
 
@@ -34,7 +34,7 @@ export async function compileProject(project: ProjectPlace, signal?: AbortSignal
     if (known && isCurrent(known, project.treeRoot)) {
       const plan = planOf(project, known)
       if (isTreeIntact(cache, plan)) {
-        markUse(cache, known.hash)
+        markUse(cache, treeName(plan))
         return treeOf(cache, project, known, plan)
       }
     }
@@ -42,7 +42,7 @@ export async function compileProject(project: ProjectPlace, signal?: AbortSignal
     const index = await buildTree(cache, project, known, signal)
     const plan = planOf(project, index)
     // In use from before it is there, so that nobody prunes it in between.
-    markUse(cache, index.hash)
+    markUse(cache, treeName(plan))
     if (!isTreeIntact(cache, plan)) {
       publishTree(cache, plan)
       prune(cache)
@@ -60,13 +60,14 @@ function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }
   return { hash, files: filesOf(files, generated), links }
 }
 
-function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: TreeIndex, { hash, files: all }: TreePlan): CompiledTree {
+function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: TreeIndex, plan: TreePlan): CompiledTree {
+  const { hash, files: all } = plan
   const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
   const project = projectPath(place)
   return {
     hash,
     files: all,
-    directory: treeFolder(cache, hash),
+    directory: treeFolder(cache, plan),
     root: place.treeRoot,
     ...(project === '' ? {} : { project }),
     problems: compiled.flatMap(([, { problem }]) => problem ?? []),

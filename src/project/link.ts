@@ -28,7 +28,7 @@ export interface Linked {
   readonly problem?: Problem
 }
 
-/** From where trees lie to the user's own files: `ROOT/.cowait/cache/trees/HASH`. */
+/** From where trees lie to the user's own files: `ROOT/.cowait/cache/trees/NAME`. */
 const TREE_TO_ROOT = '../../../../'
 
 /** Ties an analysed file to the files around it: specifiers, what CommonJS code expects, the registration of its exports, a source map. */

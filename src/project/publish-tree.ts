@@ -3,22 +3,34 @@ import { copyFileSync, linkSync, lstatSync, mkdirSync, readlinkSync, renameSync,
 import { join, posix } from 'node:path'
 import type { TreeFile } from '../core/tree.ts'
 import type { CacheFolder } from './cache-folder.ts'
-import { FIXED_TIME_MS, isIntact, objectPath, setFixedTime } from './objects.ts'
+import { FIXED_TIME_MS, isIntact, objectPath, setFixedTime, sha256 } from './objects.ts'
 
-/** The folder of a version, and what is linked into it from this machine: path in the tree to what it points to. */
+/** The folder of a version, and what is linked into it from this machine. */
 export interface TreePlan {
   readonly hash: string
   readonly files: readonly TreeFile[]
+  /** Path in the tree to what it points to. */
   readonly links: ReadonlyMap<string, string>
 }
 
-export function treeFolder(cache: CacheFolder, hash: string): string {
-  return join(cache.trees, hash)
+/** Two installed copies of this package link themselves into one version of a program: each has a folder of its own for it. */
+export function treeName({ hash, links }: TreePlan): string {
+  return `${hash}-${sha256(JSON.stringify([...links])).slice(0, 12)}`
+}
+
+/** The hash of the version that a folder is of. */
+export function hashOfName(name: string): string {
+  return name.split('-', 1)[0] ?? ''
+}
+
+export function treeFolder(cache: CacheFolder, plan: TreePlan): string {
+  return join(cache.trees, treeName(plan))
 }
 
 /** Whether a version's folder is there, and nobody has written to it. */
-export function isTreeIntact(cache: CacheFolder, { hash, files, links }: TreePlan): boolean {
-  const folder = treeFolder(cache, hash)
+export function isTreeIntact(cache: CacheFolder, plan: TreePlan): boolean {
+  const { files, links } = plan
+  const folder = treeFolder(cache, plan)
   return (
     foldersOf(files, links).every((each) => lstatSync(`${folder}/${each}`, { throwIfNoEntry: false })?.mtimeMs === FIXED_TIME_MS) &&
     files.every((file) => isIntact(`${folder}/${file.path}`, file.size)) &&
@@ -28,28 +40,40 @@ export function isTreeIntact(cache: CacheFolder, { hash, files, links }: TreePla
 
 /** Makes a version's folder from kept objects, in one step for everybody else. Replaces one that was written to. */
 export function publishTree(cache: CacheFolder, plan: TreePlan): void {
-  const folder = treeFolder(cache, plan.hash)
-  const fresh = join(cache.trees, `.new-${process.pid}-${randomBytes(4).toString('hex')}`)
+  const folder = treeFolder(cache, plan)
+  const fresh = temporaryFolder(cache, 'new')
+  let old: string | undefined
   try {
     buildTree(cache, plan, fresh)
-    if (lstatSync(folder, { throwIfNoEntry: false }) && !isTreeIntact(cache, plan)) removeTree(cache, plan.hash)
+    if (lstatSync(folder, { throwIfNoEntry: false }) && !isTreeIntact(cache, plan)) old = putAside(cache, treeName(plan))
     renameSync(fresh, folder)
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true })
     const lostRace = ['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')
     if (!lostRace || !isTreeIntact(cache, plan)) throw error
+  } finally {
+    // Last: runs of the old one load their files from the new one meanwhile.
+    if (old !== undefined) rmSync(old, { recursive: true, force: true })
   }
 }
 
 /** Takes a version away. Those who look for it find all of it or nothing. */
-export function removeTree(cache: CacheFolder, hash: string): void {
-  const aside = join(cache.trees, `.old-${process.pid}-${randomBytes(4).toString('hex')}`)
+export function removeTree(cache: CacheFolder, name: string): void {
+  rmSync(putAside(cache, name), { recursive: true, force: true })
+}
+
+function putAside(cache: CacheFolder, name: string): string {
+  const aside = temporaryFolder(cache, 'old')
   try {
-    renameSync(treeFolder(cache, hash), aside)
+    renameSync(join(cache.trees, name), aside)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  rmSync(aside, { recursive: true, force: true })
+  return aside
+}
+
+function temporaryFolder(cache: CacheFolder, kind: 'new' | 'old'): string {
+  return join(cache.trees, `.${kind}-${process.pid}-${randomBytes(4).toString('hex')}`)
 }
 
 function buildTree(cache: CacheFolder, { files, links }: TreePlan, folder: string): void {

@@ -2,19 +2,19 @@ import { readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:f
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { CacheFolder } from './cache-folder.ts'
-import { removeTree } from './publish-tree.ts'
+import { hashOfName, removeTree } from './publish-tree.ts'
 
 const KEPT_TREES = 5
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 /**
- * A mark is an empty file. `HASH` says by its time when the tree was used last, `HASH@PID@HOST` that a process uses it:
+ * A mark is an empty file. `TREE` says by its time when the tree of that name was used last, `TREE@PID@HOST` that a process uses it:
  * as long as it lives, or for a week where it lives elsewhere (another container on the same files).
  */
-export function markUse(cache: CacheFolder, hash: string): void {
-  touch(join(cache.uses, hash))
-  touch(join(cache.uses, `${hash}@${process.pid}@${hostname()}`))
+export function markUse(cache: CacheFolder, tree: string): void {
+  touch(join(cache.uses, tree))
+  touch(join(cache.uses, `${tree}@${process.pid}@${hostname()}`))
   for (const mark of readdirSync(cache.uses)) if (isDead(cache, mark)) rmSync(join(cache.uses, mark), { force: true })
 }
 
@@ -24,12 +24,12 @@ export function prune(cache: CacheFolder, now: number = Date.now()): void {
   const inUse = new Set(marks.filter((mark) => mark.includes('@') && !isDead(cache, mark)).map((mark) => mark.split('@')[0]))
   const trees = readdirSync(cache.trees)
     .filter((name) => !name.startsWith('.'))
-    .map((hash) => ({ hash, usedAt: timeOf(join(cache.uses, hash)) ?? 0 }))
+    .map((name) => ({ name, usedAt: timeOf(join(cache.uses, name)) ?? 0 }))
     .sort((a, b) => b.usedAt - a.usedAt)
-  const old = trees.slice(KEPT_TREES).filter(({ hash, usedAt }) => now - usedAt > HOUR_MS && !inUse.has(hash))
-  for (const { hash } of old) {
-    removeTree(cache, hash)
-    rmSync(join(cache.uses, hash), { force: true })
+  const old = trees.slice(KEPT_TREES).filter(({ name, usedAt }) => now - usedAt > HOUR_MS && !inUse.has(name))
+  for (const { name } of old) {
+    removeTree(cache, name)
+    rmSync(join(cache.uses, name), { force: true })
   }
   if (old.length === 0) return
   for (const name of readdirSync(cache.trees)) {
@@ -37,9 +37,8 @@ export function prune(cache: CacheFolder, now: number = Date.now()): void {
     if (name.startsWith('.') && now - (statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? now) > HOUR_MS)
       rmSync(path, { recursive: true, force: true })
   }
-  const left = new Set(readdirSync(cache.trees))
-  for (const name of readdirSync(cache.described))
-    if (!left.has(name.split('-')[0] ?? '')) rmSync(join(cache.described, name), { force: true })
+  const left = new Set(readdirSync(cache.trees).map(hashOfName))
+  for (const name of readdirSync(cache.described)) if (!left.has(hashOfName(name))) rmSync(join(cache.described, name), { force: true })
   for (const name of readdirSync(cache.objects)) {
     const stats = statSync(join(cache.objects, name), { throwIfNoEntry: false })
     // The last link but our own is gone, and not just now: another process may be about to make one.

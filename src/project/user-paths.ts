@@ -13,7 +13,7 @@ export function inUserPaths(text: string, tree: Pick<Tree, 'directory' | 'root'>
 
 /** The user's own file for a path in a tree; any other path as it is. */
 export function userFile(file: string): string {
-  const [, root, path] = /^(.*)\/\.cowait\/cache\/trees\/[0-9a-f]{64}(?:\/(.*))?$/s.exec(toSlashes(file)) ?? []
+  const [, root, path] = /^(.*)\/\.cowait\/cache\/trees\/[0-9a-f]{64}-[0-9a-f]{12}(?:\/(.*))?$/s.exec(toSlashes(file)) ?? []
   if (root === undefined) return file
   return `${root}/${(path ?? '').replace(/(\.(?:[cm]?ts|[jt]sx|js))\.[cm]js$/, '$1')}`
 }

@@ -1,7 +1,7 @@
 import { execFile, type ExecFileOptions } from 'node:child_process'
 import { type Dirent, appendFileSync, chmodSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { mkdir, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -179,7 +179,7 @@ describe('a tree that was written to', () => {
     expect(readFileSync(join(after.directory, 'data.txt'), 'utf8')).toBe('data')
     expect(existsSync(join(after.directory, 'extra.txt'))).toBe(false)
     expect(await project.evaluate('main', 'm.main')).toBe(2)
-    expect(readdirSync(join(after.cacheFolder, 'trees'))).toEqual([after.hash])
+    expect(readdirSync(join(after.cacheFolder, 'trees'))).toEqual([basename(after.directory)])
   })
 
   function forced(file: string): string {
@@ -309,10 +309,11 @@ describe('the cache', () => {
     const later = Date.now() + 2 * 3_600_000
     prune(cache, later)
     expect(kept()).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
-    for (const [n, { hash }] of trees.entries()) {
+    for (const [n, { directory }] of trees.entries()) {
+      const name = basename(directory)
       const time = new Date(Date.now() + n * 1000)
-      utimesSync(join(cache.uses, hash), time, time)
-      if (n !== 1) for (const mark of readdirSync(cache.uses)) if (mark.startsWith(`${hash}@`)) rmSync(join(cache.uses, mark))
+      utimesSync(join(cache.uses, name), time, time)
+      if (n !== 1) for (const mark of readdirSync(cache.uses)) if (mark.startsWith(`${name}@`)) rmSync(join(cache.uses, mark))
     }
     const objects = readdirSync(cache.objects).length
     prune(cache, later)
@@ -330,9 +331,9 @@ describe('the cache', () => {
     await using project = await TestProject.create(files)
     for (let n = 0; n < 200; n++) await project.write({ [`many/m${n}.ts`]: `export const m${n}: number = ${n}\n` })
     const answers = await Promise.all(Array.from({ length: 4 }, () => compileElsewhere(project.root)))
-    const { hash, cacheFolder } = await project.compile()
+    const { hash, directory, cacheFolder } = await project.compile()
     expect(answers.map((answer) => answer.hash)).toEqual([hash, hash, hash, hash])
-    expect(readdirSync(join(cacheFolder, 'trees'))).toEqual([hash])
+    expect(readdirSync(join(cacheFolder, 'trees'))).toEqual([basename(directory)])
     expect(await project.evaluate('main', 'm.main')).toBe(2)
   })
 })
