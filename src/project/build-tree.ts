@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import type { TreeFile, TreeManifest } from '../core/tree.ts'
 import { TREE_MANIFEST } from '../core/tree.ts'
 import type { CacheFolder } from './cache-folder.ts'
@@ -37,7 +37,9 @@ export async function buildTree(
     generated,
     folders: Object.fromEntries(scan.folders),
     installs: [...scan.installs].sort(),
-    watched: Object.fromEntries([...pathsToWatch(place), ...configsElsewhere].map((path) => [path, readStamp(path) ?? null])),
+    watched: Object.fromEntries(
+      [...pathsToWatch(place), ...ignoredIgnoreFiles(place, scan), ...configsElsewhere].map((path) => [path, readStamp(path) ?? null]),
+    ),
   }
 }
 
@@ -91,6 +93,15 @@ function pathsToWatch({ root, treeRoot }: ProjectPlace): string[] {
   if (repository) ignores.push(join(repository, '.git', 'info', 'exclude'))
   const packages = around.slice(1).map((folder) => join(folder, 'package.json'))
   return [...ignores, ...packages, ...above(root).flatMap(installFolders)]
+}
+
+/** Ignore files that are left out themselves. That one comes shows in its folder, and not that it changes. */
+function ignoredIgnoreFiles({ treeRoot }: ProjectPlace, { files, folders }: Scan): string[] {
+  const paths = [...folders.keys()].flatMap((folder) => IGNORE_FILES.map((name) => posix.join(folder, name)))
+  return paths
+    .filter((path) => !files.has(path))
+    .map((path) => join(treeRoot, path))
+    .filter((path) => existsSync(path))
 }
 
 /** A package is installed, linked or removed by a change of one of these. */

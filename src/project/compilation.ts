@@ -28,7 +28,7 @@ export interface CompilationResult {
   readonly files: Record<string, IndexedFile>
   readonly layout: string
   readonly configs: readonly string[]
-  /** Absolute paths of configs outside of the tree's root, there or not. */
+  /** Absolute paths of configs that are no part of the tree, there or not. */
   readonly configsElsewhere: readonly string[]
 }
 
@@ -179,12 +179,12 @@ export class Compilation implements AsyncDisposable {
     return [...new Set([...named, ...read.filter((path) => scan.files.has(path)), ...(areKept ? (known?.configs ?? []) : [])])].sort()
   }
 
-  /** Those that no scanned folder or file stands for. */
+  /** Those that no scanned file stands for, nor a scanned folder, which tells that a file came but not that an ignored one changed. */
   #configsElsewhere(areKept: boolean): string[] {
     const { place, scan, known } = this.#options
     const isScanned = (path: string): boolean => {
       const below = toSlashes(relative(place.treeRoot, path))
-      return scan.files.has(below) || scan.folders.has(folderOfFile(below))
+      return scan.files.has(below) || (!existsSync(path) && scan.folders.has(folderOfFile(below)))
     }
     return [...(areKept ? Object.keys(known?.watched ?? {}) : []), ...this.#configPaths().filter((path) => !isScanned(path))]
   }
