@@ -33,7 +33,8 @@ const TREE_TO_ROOT = '../../../../'
 
 /** Ties an analysed file to the files around it: specifiers, what CommonJS code expects, the registration of its exports, a source map. */
 export function link(analysis: Analysis, place: LinkPlace): Linked {
-  const outside = [...place.targets.import, ...place.targets.require].find(([, target]) => target.type === 'outside')
+  const { targets } = place
+  const outside = [...targets.import, ...(hasImportsAsCalls(analysis) ? targets.require : [])].find(([, { type }]) => type === 'outside')
   if (outside) return linkProblem(analysis, place, outside[0])
   if (!analysis.isModule)
     return { code: analysis.code, usesRuntime: false, jsonModules: [], ...(analysis.problem && { problem: analysis.problem }) }
@@ -58,6 +59,11 @@ export function link(analysis: Analysis, place: LinkPlace): Linked {
     jsonModules: analysis.imports.flatMap((site) => jsonModule(site, place) ?? []),
     ...(analysis.problem && { problem: analysis.problem }),
   }
+}
+
+/** A call of `require` may stand in a comment, or be an attempt; in TypeScript that becomes CommonJS it is mostly an import. */
+function hasImportsAsCalls({ format, isBeside }: Analysis): boolean {
+  return format === 'cjs' && isBeside
 }
 
 function rewriteImport(text: MagicString, site: ImportSite, place: LinkPlace): void {
@@ -124,11 +130,12 @@ function commonJsPrelude(analysis: Analysis, place: LinkPlace, runtime: string):
   return `${filename}require = require(${JSON.stringify(runtime)}).wrapRequire(require, __dirname, ${table});`
 }
 
-/** Literal arguments of `require` that Node itself would not resolve to the file that runs. */
+/** Literal arguments of `require` that Node itself would not resolve to the file that runs, and what those that lead out are told. */
 function requireTable({ path, targets, compiledPath }: LinkPlace): string {
-  const entries = [...targets.require].flatMap(([specifier, target]) => {
+  const entries = [...targets.require].flatMap(([specifier, target]): [string, string | { readonly refusal: string }][] => {
+    if (target.type === 'outside') return [[specifier, { refusal: leadsOutText(specifier) }]]
     const to = target.type === 'inside' ? specifierTo(path, compiledPath(target.path)) : specifier
-    return to === specifier ? [] : [[specifier, to] as const]
+    return to === specifier ? [] : [[specifier, to]]
   })
   return JSON.stringify(Object.fromEntries(entries))
 }
@@ -172,7 +179,11 @@ function quoted(specifier: string, suffix = ''): string {
 }
 
 function linkProblem(analysis: Analysis, place: LinkPlace, specifier: string): Linked {
-  const advice = 'Files outside of the project do not reach a worker. Put a package.json or a cowait.config.json into a folder above both.'
-  const problem = importProblem(place.path, place.text, specifier, `${JSON.stringify(specifier)} leads out of the project. ${advice}`)
+  const problem = importProblem(place.path, place.text, specifier, leadsOutText(specifier))
   return { code: throwingModule(place.text, problem, analysis.format), usesRuntime: false, jsonModules: [], problem }
+}
+
+function leadsOutText(specifier: string): string {
+  const advice = 'Files outside of the project do not reach a worker. Put a package.json or a cowait.config.json into a folder above both.'
+  return `${JSON.stringify(specifier)} leads out of the project. ${advice}`
 }

@@ -56,7 +56,11 @@ function load(path) {
 exports.wrapRequire = function wrapRequire(require, directory, table) {
   const map = (specifier) => {
     if (typeof specifier !== 'string') return specifier
-    if (Object.hasOwn(table, specifier)) return join(directory, table[specifier])
+    if (Object.hasOwn(table, specifier)) {
+      const { refusal } = table[specifier]
+      if (refusal !== undefined) throw Object.assign(new Error(refusal), { code: 'MODULE_NOT_FOUND' })
+      return join(directory, table[specifier])
+    }
     return (/^\\.{0,2}\\/|^\\.{1,2}$/.test(specifier) && load(resolve(directory, specifier))) || specifier
   }
   const wrapped = (specifier) => require(map(specifier))

@@ -67,6 +67,28 @@ describe('a file with a mistake', () => {
     expect(error?.message).toMatch(/^leaves\.ts:1:26: "\.\.\/elsewhere\/outside\.ts" leads out of the project\. .*cowait\.config\.json/)
   })
 
+  test.each([
+    ['in a comment', 'c.js', "// was once: require('../outside')\nexports.seen = 1", 1],
+    ['that may fail', 'c.js', "let seen = 2\ntry { seen = require('../outside') } catch (error) { if (error.code !== 'MODULE_NOT_FOUND') throw error }\nexports.seen = seen", 2],
+    ['that may fail, in TypeScript', 'c.ts', "export let seen: number = 3\ntry { seen = require('../outside') } catch {}", 3],
+  ])('says nothing of a call of require that leads out of the project, %s', async (_, file, text, seen) => {
+    await using outer = await TestProject.create({ 'outside.js': 'module.exports = 0', 'in/package.json': '{}', [`in/${file}`]: text }, 'outer')
+    expect((await outer.compile('in')).problems).toEqual([])
+    expect(await outer.evaluate('c', 'm.seen', { start: 'in' })).toBe(seen)
+  })
+
+  test('says when it is made that a call of require leads out of the project, in the line of the call', async () => {
+    await using outer = await TestProject.create({ 'outside.js': '', 'in/package.json': '{}', 'in/c.js': "exports.call = () => {\n  require('../outside')\n}" }, 'outer')
+    const { error } = await outer.run('c', 'm.call()', { start: 'in' })
+    expect(error?.message).toMatch(/^"\.\.\/outside" leads out of the project\. .*cowait\.config\.json/)
+    expect(error?.stack).toContain(outer.path('in/c.js:2:3'))
+  })
+
+  test('says that an import which becomes a call of require leads out of the project', async () => {
+    await using outer = await TestProject.create({ 'outside.js': '', 'in/package.json': '{"type":"commonjs"}', 'in/c.ts': "import '../outside'\nexport const seen = 1" }, 'outer')
+    expect((await outer.compile('in')).problems).toMatchObject([{ type: 'import', path: 'c.ts', line: 1 }])
+  })
+
   test('an import of nothing is Node’s to refuse', async () => {
     await using project = await TestProject.copy('mistakes')
     expect((await project.run('missing', '0')).error?.message).toContain('Cannot find module')
