@@ -17,6 +17,15 @@ export function ownHome(): Home {
   return { pid: process.pid, start: startOf(readFileSync('/proc/self/stat', 'latin1')), space: ownSpace() }
 }
 
+/** When the kernel started a process; `0` where that cannot be known now. */
+export function processStart(pid: number): string {
+  try {
+    return startOf(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return '0'
+  }
+}
+
 /** The kernel's words for one boot of this host; empty where it has none. */
 export function bootId(): string {
   if (process.platform !== 'linux') return ''

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createProcessEngine } from '../../src/engines/process/process-engine.ts'
@@ -15,7 +16,7 @@ describe.skipIf(process.platform !== 'linux')('when the supervisor is gone', () 
   afterEach(() => expect(readdirSync(at.base)).toEqual([]))
   afterAll(() => at.remove())
 
-  const host = (plan: Plan): Host => new Host(plan, at)
+  const host = (plan: Plan, prefix = ''): Host => new Host(plan, { ...at, prefix })
 
   it('workers of every kind end, with what they started, and its folder goes', async () => {
     await using supervisor = host({ workers: ALL })
@@ -23,6 +24,30 @@ describe.skipIf(process.platform !== 'linux')('when the supervisor is gone', () 
     expect({ started, children: children.length }).toEqual({ started: ALL.length, children: 4 })
     supervisor.process.kill('SIGKILL')
     expect(await supervisor.isGone(LEAVE_MS, children)).toBe(true)
+  })
+
+  it('a worker ends whose environment cannot be read', async () => {
+    const node = makeProgram(at.base, 'bare-node', `exec env -i ${process.execPath} --title=$COWAIT_WORKER "$@"`)
+    await using supervisor = host({ workers: ['busy', 'idle'], node })
+    await supervisor.line(0)
+    removeAll(at.base, ['bare-node'])
+    expect(supervisor.processes().length).toBeGreaterThanOrEqual(4)
+    supervisor.process.kill('SIGKILL')
+    expect(await supervisor.isGone(LEAVE_MS)).toBe(true)
+  })
+
+  it('everything ends on a system whose grep knows no -z', async ({ skip }) => {
+    if (spawnSync('unshare', ['-m', 'true']).status !== 0) return skip('needs the right to mount')
+    const grep = spawnSync('which', ['grep'], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin' } }).stdout.trim()
+    const real = join(at.base, 'real-grep')
+    copyFileSync(grep, real)
+    const plain = makeProgram(at.base, 'plain-grep', `case $1 in *z*) echo "unrecognized option: z" >&2; exit 1;; esac; exec ${real} "$@"`)
+    const prefix = `exec unshare -m sh -c 'mount --bind ${plain} ${grep} && "$@"' sh`
+    await using supervisor = host({ workers: ALL }, prefix)
+    const { children } = await supervisor.line<HostReport>(0)
+    supervisor.process.kill('SIGKILL')
+    expect(await supervisor.isGone(LEAVE_MS, children)).toBe(true)
+    removeAll(at.base, ['real-grep', 'plain-grep'])
   })
 
   it('workers that listen are gone long before their two seconds', async () => {
@@ -183,6 +208,12 @@ function makeFolder(base: string, name: string): string {
   const folder = join(base, name)
   mkdirSync(folder, { mode: 0o700 })
   return folder
+}
+
+function makeProgram(base: string, name: string, script: string): string {
+  const file = join(base, name)
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  return file
 }
 
 function removeAll(base: string, names: readonly string[] = readdirSync(base)): void {

@@ -4,6 +4,7 @@
  * neither a terminal nor a task that kills its own process group reaches it.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { processStart } from '../host-process.ts'
 import { guardArguments } from './guard-script.ts'
 import { started } from './launch.ts'
 
@@ -20,7 +21,8 @@ interface GuardOptions {
 
 export class Guard {
   readonly #options: GuardOptions
-  readonly #groups = new Set<number>()
+  /** What the guard is told of a group, by its number. */
+  readonly #groups = new Map<number, string>()
   #process: ChildProcess | undefined
   #started: Promise<void> = Promise.resolve()
   #ended: Promise<void> = Promise.resolve()
@@ -54,18 +56,23 @@ export class Guard {
     child.stdin?.on('error', () => {})
     child.unref()
     if (child.stdin && 'unref' in child.stdin) (child.stdin as unknown as { unref(): void }).unref()
-    for (const group of this.#groups) this.#tell(`+ ${group}`)
+    for (const group of this.#groups.values()) this.#tell(`+ ${group}`)
     this.#started = started(child).then(() => undefined)
     await this.#started
   }
 
-  watch(group: number): void {
-    this.#groups.add(group)
+  /** To be called right after the group's leader was started: its number is its own then. */
+  watch(leader: number): void {
+    const group = `${leader}.${processStart(leader)}`
+    this.#groups.set(leader, group)
     this.#tell(`+ ${group}`)
   }
 
-  forget(group: number): void {
-    if (this.#groups.delete(group)) this.#tell(`- ${group}`)
+  forget(leader: number): void {
+    const group = this.#groups.get(leader)
+    if (group === undefined) return
+    this.#groups.delete(leader)
+    this.#tell(`- ${group}`)
   }
 
   /** The supervisor leaves in order: nothing is to be ended any more. */
