@@ -17,6 +17,7 @@ import { describeFailure } from './describe-failure.ts'
 import type { Output } from './output.ts'
 import { OutsideErrors, printUncaught } from './outside-errors.ts'
 import { ParentLine } from './parent-line.ts'
+import { watchProgram } from './program-writes.ts'
 
 type RunMessage = Extract<Down, { type: 'run' }>
 
@@ -78,7 +79,7 @@ export class Execution {
   async run(): Promise<void> {
     const { message, bodies, output } = this.#options
     try {
-      const value = await this.#outcome()
+      const value = await this.#watched(() => this.#outcome())
       this.#outside.succeed()
       this.#flushProgress()
       output.flush(message.flush)
@@ -89,6 +90,18 @@ export class Execution {
       await this.#fail(error).catch(() => undefined)
     } finally {
       this.#markFinished()
+    }
+  }
+
+  /** Says what was written where it will not stay. */
+  async #watched<T>(work: () => Promise<T>): Promise<T> {
+    const { code, task } = this.#options.message
+    const note = watchProgram(code.path, task.module)
+    try {
+      return await work()
+    } finally {
+      const written = note()
+      if (written !== undefined) this.scope.context!.log.warn(written)
     }
   }
 

@@ -1,4 +1,4 @@
-/** What to do where a task writes into the folder of its program, which is read-only: Node's own words do not say where else. */
+/** What to do where a task was refused a write into the folder of its program: Node's own words do not say where else. */
 import { tmpdir } from 'node:os'
 import { isAbsolute, relative, resolve } from 'node:path'
 
@@ -12,7 +12,7 @@ export function scratchNote(error: unknown, code: string): string | undefined {
   const { code: why = '', syscall = '', path, dest } = error as NodeJS.ErrnoException & { readonly dest?: unknown }
   if (!refused.has(why) || other.test(syscall)) return undefined
   if (![path, dest].some((one) => typeof one === 'string' && isInside(one, code))) return undefined
-  return `The folder of the program is read-only in a container or pod: write to the scratch folder, os.tmpdir() (here ${tmpdir()}), or to a volume.`
+  return `The folder of the program is read-only: write to the scratch folder, os.tmpdir() (here ${tmpdir()}), to a volume, or in a process to a folder of your own.`
 }
 
 function isInside(path: string, folder: string): boolean {
