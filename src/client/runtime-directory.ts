@@ -1,4 +1,4 @@
-import { mkdirSync, lstatSync, rmSync } from 'node:fs'
+import { accessSync, constants, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EngineError } from '../core/errors.ts'
@@ -8,8 +8,19 @@ import { claimFolder } from '../engines/private-folder.ts'
 /** The folder of all supervisors of this user: short, owner only, gone after a restart where the host has a runtime directory. */
 export function runtimeRoot(): string {
   const uid = process.getuid?.() ?? 0
-  const base = process.env['XDG_RUNTIME_DIR'] || tmpdir()
-  return join(base, `cowait-${uid}`)
+  const session = process.env['XDG_RUNTIME_DIR']
+  return join(session && isUsable(session) ? session : tmpdir(), `cowait-${uid}`)
+}
+
+/** `su` and `sudo` hand on the variable of another user; without a login nobody has made the folder. */
+function isUsable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    const status = statSync(folder)
+    return status.isDirectory() && status.uid === (process.getuid?.() ?? status.uid)
+  } catch {
+    return false
+  }
 }
 
 /** Makes the private folder of one supervisor, marked as this process's. Throws if somebody else could get at it. */

@@ -193,7 +193,7 @@ export class Spool {
       return await work()
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      const hint = 'Make room there, or set TMPDIR to a folder that has more.'
+      const hint = 'Make room there, or set TMPDIR to a folder that has more (XDG_RUNTIME_DIR, where that is set).'
       throw new EngineError(`A value of ${size} bytes cannot be kept in ${this.#directory}: ${why}. ${hint}`, { cause, hint })
     }
   }
