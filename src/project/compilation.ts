@@ -151,6 +151,7 @@ export class Compilation implements AsyncDisposable {
       sha256: content.sha256,
       size: content.size,
       imports: importsOf(work),
+      hasComputedImport: analysis.hasComputedRequire || analysis.imports.some(({ kind }) => kind === 'computed'),
       jsonModules: linked.jsonModules,
       usesRuntime: linked.usesRuntime,
       ...(lacksImport && { lacksImport }),

@@ -6,7 +6,7 @@ import { ownPackage, PACKAGE_NAME } from './package-root.ts'
 import type { Problem } from './problem.ts'
 import { type ProjectPlace, projectPath } from './project.ts'
 import { type TreePlan, isTreeIntact, publishTree, treeFolder, treeName } from './publish-tree.ts'
-import { type TreeIndex, filesOf, isCurrent, leavingFiles, readIndex, writeIndex } from './tree-index.ts'
+import { type CompiledFile, type TreeIndex, filesOf, isCurrent, leavingFiles, readIndex, writeIndex } from './tree-index.ts'
 import { markUse, prune } from './tree-uses.ts'
 
 /** The user's program as workers run it. */
@@ -19,6 +19,8 @@ export interface CompiledTree extends Tree {
   readonly leaving: ReadonlySet<string>
   /** Becomes another one when packages are installed, linked or removed. */
   readonly installed: string
+  /** By the user's file: what it imports. */
+  readonly imports: ReadonlyMap<string, Pick<CompiledFile, 'imports' | 'hasComputedImport'>>
   /** The folder for what is known of this project beside its trees. */
   readonly cacheFolder: string
 }
@@ -74,6 +76,7 @@ function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: Tre
     modules: new Map(compiled.map(([source, { module, path }]) => [module, { source, compiled: path }])),
     leaving: new Set(leavingFiles(files).flatMap((path) => files[path]?.compiled?.module ?? [])),
     installed: sha256(JSON.stringify(watched)),
+    imports: new Map(compiled),
     cacheFolder: cache.path,
   }
 }

@@ -16,6 +16,8 @@ export interface CompiledFile {
   readonly size: number
   /** Files of the tree that it imports. */
   readonly imports: readonly string[]
+  /** What it imports besides only shows when it runs. */
+  readonly hasComputedImport: boolean
   readonly jsonModules: readonly string[]
   readonly usesRuntime: boolean
   /** It imports a file that is not there, and that may come where nobody looks: into an ignored folder. */

@@ -33,7 +33,7 @@ export async function dev(name: string, runArgs: readonly string[], flags: RunFl
     for (;;) {
       const tree = await compileProject(project)
       changes.watch(tree)
-      const digest = await moduleDigest(tree, module)
+      const digest = moduleDigest(tree, module)
       if (digest !== known) {
         known = digest
         await run?.end('The code has changed')

@@ -64,6 +64,7 @@ function treeHere({ hash, files, problems, project, modules }: DetachedPlan['tre
     problems,
     ...(project !== undefined && { project }),
     modules: new Map(modules),
+    imports: new Map(),
     directory,
     root: directory,
     leaving: new Set(),
