@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import type { Io } from './io.ts'
 import type { StopSignal } from './stop-signals.ts'
 
@@ -15,6 +14,8 @@ interface StopOrder {
 
 /** A `cowait run` of its own, which `cowait dev` starts. */
 export class DevRun {
+  /** Resolves when nothing of it is left. */
+  readonly over: Promise<void>
   readonly #child: ChildProcess
   #asked = 0
 
@@ -24,6 +25,11 @@ export class DevRun {
       env: { ...io.env, [VARIABLE]: '1' },
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     })
+    this.over = new Promise((done) => this.#child.once('exit', () => done()))
+  }
+
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
   /** Asks it to stop, once more if it has been asked before. */
@@ -35,10 +41,9 @@ export class DevRun {
 
   /** Cancels it, unless it has been asked to stop already, and waits until nothing of it is left. */
   async end(said?: string): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const exited = once(this.#child, 'exit')
+    if (this.isOver) return
     if (this.#asked === 0) this.stop('SIGTERM', said)
-    await exited
+    await this.over
   }
 }
 

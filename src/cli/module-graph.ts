@@ -1,21 +1,30 @@
 import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
 import type { CompiledTree } from '../project/compile-project.ts'
 
-/**
- * A digest of what a module's runs depend on: the code that it reaches by imports, all code where one of them is computed, and every
- * file of the tree that is no code. It changes when one of them does.
- */
-export function moduleDigest(tree: CompiledTree, module: string): string {
-  const reached = reachedFrom(tree, module)
-  const compiledOf = new Map([...tree.modules.values()].map(({ source, compiled }) => [source, compiled]))
-  const unreached = new Set([...compiledOf].flatMap(([source, compiled]) => (reached.has(source) ? [] : [source, compiled])))
-  const hash = createHash('sha256')
-  for (const { path, sha256 } of tree.files) if (!unreached.has(path) && !path.startsWith('.cowait/')) hash.update(`${path} ${sha256}\n`)
-  return hash.digest('hex')
+/** What a module's runs depend on; each changes when something of it does. */
+export interface ModuleDigest {
+  /** The code and JSON that it reaches by imports, all code where one of them is computed, and configs. */
+  readonly code: string
+  /** Every other file of the tree that is no code. */
+  readonly data: string
 }
 
-/** The user's files, JSON among them. */
-function reachedFrom({ modules, imports }: CompiledTree, module: string): ReadonlySet<string> {
+export function moduleDigest(tree: CompiledTree, module: string): ModuleDigest {
+  const reached = reachedFrom(tree, module)
+  const sourceOf = new Map([...tree.modules.values()].map(({ source, compiled }) => [compiled, source]))
+  const code = createHash('sha256')
+  const data = createHash('sha256')
+  for (const { path, sha256 } of tree.files) {
+    const source = sourceOf.get(path) ?? path
+    if (reached.has(source)) code.update(`${path} ${sha256}\n`)
+    else if (!tree.imports.has(source) && !path.startsWith('.cowait/')) data.update(`${path} ${sha256}\n`)
+  }
+  return { code: code.digest('hex'), data: data.digest('hex') }
+}
+
+/** The user's files. */
+function reachedFrom({ modules, imports, files, configs }: CompiledTree, module: string): ReadonlySet<string> {
   const reached = new Set<string>()
   const visit = (source: string): void => {
     if (reached.has(source)) return
@@ -26,5 +35,8 @@ function reachedFrom({ modules, imports }: CompiledTree, module: string): Readon
   }
   const start = modules.get(module)
   if (start) visit(start.source)
+  configs.forEach(visit)
+  // Of a config in code, the source alone: its compiled form lies beside it.
+  for (const { path } of files) if (/^cowait\.config\.[^.]+$/.test(posix.basename(path))) visit(path)
   return reached
 }

@@ -21,6 +21,8 @@ export interface CompiledTree extends Tree {
   readonly installed: string
   /** By the user's file: what it imports. */
   readonly imports: ReadonlyMap<string, Pick<CompiledFile, 'imports' | 'hasComputedImport'>>
+  /** Files whose content decides how others are compiled. */
+  readonly configs: readonly string[]
   /** The folder for what is known of this project beside its trees. */
   readonly cacheFolder: string
 }
@@ -62,7 +64,7 @@ function planOf({ treeRoot }: ProjectPlace, { hash, files, generated, installs }
   return { hash, files: filesOf(files, generated), links }
 }
 
-function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: TreeIndex, plan: TreePlan): CompiledTree {
+function treeOf(cache: CacheFolder, place: ProjectPlace, { files, configs, watched }: TreeIndex, plan: TreePlan): CompiledTree {
   const { hash, files: all } = plan
   const compiled = Object.entries(files).flatMap(([path, file]) => (file.compiled ? [[path, file.compiled] as const] : []))
   const project = projectPath(place)
@@ -77,6 +79,7 @@ function treeOf(cache: CacheFolder, place: ProjectPlace, { files, watched }: Tre
     leaving: new Set(leavingFiles(files).flatMap((path) => files[path]?.compiled?.module ?? [])),
     installed: sha256(JSON.stringify(watched)),
     imports: new Map(compiled),
+    configs,
     cacheFolder: cache.path,
   }
 }

@@ -306,6 +306,35 @@ describe('dev, while its run is in progress,', () => {
     expect(invocation.stderr).not.toContain('Killing')
   })
 
+  test('takes what the run itself writes for no change, and looks at data when it is over', async () => {
+    using changing = new TestProject()
+    changing.write(
+      'writing.ts',
+      `import { writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { task } from 'cowait'
+export const writing = task(async () => {
+  console.log('written')
+  writeFileSync('result.json', JSON.stringify({ at: Date.now() }))
+  await setTimeout(1_000)
+})
+`,
+    )
+    const invocation = new Invocation(['dev', 'writing'], { cwd: changing.root })
+    await invocation.shows('0 left')
+    expect(invocation.stderr).not.toContain('The code has changed')
+    expect(invocation.stderr.match(/written/g)).toHaveLength(1)
+    // What lies there when dev has heard of the end is no change yet.
+    const edits = setInterval(() => changing.write('other-data.txt', String(Math.random())), 200)
+    try {
+      await invocation.shows('written', 2)
+    } finally {
+      clearInterval(edits)
+    }
+    invocation.child.kill('SIGINT')
+    expect(await invocation.ended).toMatchObject({ code: 130 })
+  })
+
   test('leaves nothing when it is killed', async () => {
     using changing = new TestProject()
     changing.write('careful.ts', CAREFUL('one'))

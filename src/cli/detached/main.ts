@@ -65,6 +65,7 @@ function treeHere({ hash, files, problems, project, modules }: DetachedPlan['tre
     ...(project !== undefined && { project }),
     modules: new Map(modules),
     imports: new Map(),
+    configs: [],
     directory,
     root: directory,
     leaving: new Set(),
