@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cowait, gone, descendants, Invocation, TestProject, type Ended } from './cowait.ts'
@@ -278,6 +278,42 @@ test('dev runs again when something that the task imports changes, and not for a
   await gone(pids, 2_000)
 })
 
+/** Edits until something is seen: what lies there when dev has heard of the end of a run is no change yet. */
+async function edited(edit: () => void, seen: Promise<void>): Promise<void> {
+  const edits = setInterval(edit, 200)
+  try {
+    await seen
+  } finally {
+    clearInterval(edits)
+  }
+}
+
+test('dev sees edits in a folder that was removed and made again', async () => {
+  using changing = new TestProject()
+  const root = join(changing.root, 'switched')
+  const write = (word: string): void =>
+    writeFileSync(
+      join(root, 'deep/src/main.ts'),
+      `import { task } from 'cowait'\nexport const main = task(() => console.log('word', '${word}'))\n`,
+    )
+  mkdirSync(join(root, 'deep/src'), { recursive: true })
+  writeFileSync(join(root, 'package.json'), '{"type":"module"}')
+  write('one')
+  const invocation = new Invocation(['dev', 'deep/src/main'], { cwd: root })
+  await invocation.shows('word one')
+  await invocation.shows('0 left')
+  // As a switch of branches does.
+  const copy = join(changing.root, 'copy')
+  cpSync(join(root, 'deep'), copy, { recursive: true })
+  rmSync(join(root, 'deep'), { recursive: true })
+  renameSync(copy, join(root, 'deep'))
+  write('two')
+  await invocation.shows('word two')
+  await edited(() => writeFileSync(join(root, 'deep/src/data.txt'), String(Math.random())), invocation.shows('word two', 2))
+  invocation.child.kill('SIGINT')
+  expect(await invocation.ended).toMatchObject({ code: 130 })
+})
+
 const CAREFUL = (mark: string) => `import { task, useTask } from 'cowait'
 export const careful = task(async () => {
   const { signal } = useTask()
@@ -324,13 +360,7 @@ export const writing = task(async () => {
     await invocation.shows('0 left')
     expect(invocation.stderr).not.toContain('The code has changed')
     expect(invocation.stderr.match(/written/g)).toHaveLength(1)
-    // What lies there when dev has heard of the end is no change yet.
-    const edits = setInterval(() => changing.write('other-data.txt', String(Math.random())), 200)
-    try {
-      await invocation.shows('written', 2)
-    } finally {
-      clearInterval(edits)
-    }
+    await edited(() => changing.write('other-data.txt', String(Math.random())), invocation.shows('written', 2))
     invocation.child.kill('SIGINT')
     expect(await invocation.ended).toMatchObject({ code: 130 })
   })
