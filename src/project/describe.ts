@@ -9,6 +9,7 @@ import type { RunOptions } from '../core/options.ts'
 import type { CompiledTree } from './compile-project.ts'
 import { describedPath, readDescribed, writeDescribed } from './described.ts'
 import type { JsonSchema } from './json-schema.ts'
+import { guarded } from './describe-guard.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { ownPackage } from './package-root.ts'
 import { problemText } from './problem.ts'
@@ -88,12 +89,6 @@ const LOAD_MS = 20_000
 /** For the rest of what it said and printed. */
 const REST_MS = 1_000
 
-/**
- * Ends the whole process group as soon as this process lets go of descriptor 4, whether it is done or dead:
- * what a module starts, or does without end, while it loads must not stay behind.
- */
-const GUARDED = '(exec 3>&-; cat <&4 >/dev/null 2>&1; kill -9 0) >/dev/null 2>&1 & exec "$@" 4<&-'
-
 async function ask(
   tree: CompiledTree,
   module: string,
@@ -103,7 +98,7 @@ async function ask(
   const timeoutMs = Math.min(wanted, LOAD_MS)
   signal?.throwIfAborted()
   const program = join(ownPackage().root, 'dist', 'describe.js')
-  const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', process.execPath, program, pathToFileURL(file).href], {
+  const child = spawn('/bin/sh', guarded([process.execPath, program, pathToFileURL(file).href]), {
     cwd: join(tree.root, tree.project ?? '.'),
     env,
     detached: true,
