@@ -421,3 +421,9 @@ test('variables reach the task and options reach the run', async () => {
   const { stdout } = await cowait(['run', 'env', '-e', 'A', '-e', 'B=b', '--env-file', '.env.test'], { cwd: project.root, env: { A: 'a' } })
   expect(JSON.parse(stdout)).toEqual(['a', 'b', 'from file'])
 })
+
+test('a variable that Node reads when it begins is told to come too late, once', async () => {
+  const { stderr } = await run('outcomes:outer', '-e', 'NODE_EXTRA_CA_CERTS=/x.pem', '-e', 'NODE_ENV=test')
+  expect(stderr.match(/NODE_EXTRA_CA_CERTS: seen by the task and what it starts, but not by the task's own Node/g)).toHaveLength(1)
+  expect(stderr).not.toMatch(/NODE_ENV[:,]/)
+})

@@ -19,6 +19,7 @@ import { flagOptions, wholeNumber } from '../flag-options.ts'
 import { missingKeys } from '../inputs/build-input.ts'
 import { readInput } from '../inputs/read-input.ts'
 import type { Io } from '../io.ts'
+import { lateVariables } from '../late-variables.ts'
 import { openProject, startOf } from '../open-project.ts'
 import { refuseInsideTask } from '../refuse-inside-task.ts'
 import type { RecorderOptions } from '../record/recorder.ts'
@@ -93,6 +94,8 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
     debug: io.debug,
   })
   if (engine.notice) view.notice(engine.notice)
+  const late = lateVariables(mergeRunOptions(target.defaults ?? {}, plan.options).env)
+  if (late !== undefined) view.notice(late)
   const runOn = async (name: string): Promise<Outcome> => {
     engineName = name
     const supervisor = await (early.take() ?? supervise(name))
