@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { CowaitError, RemoteError, UsageError } from '../core/errors.ts'
 import type { RunOptions } from '../core/options.ts'
+import { fileOfSpecifier } from '../core/package-file.ts'
 import type { CompiledTree } from './compile-project.ts'
 import { describedPath, readDescribed, writeDescribed } from './described.ts'
 import type { JsonSchema } from './json-schema.ts'
@@ -79,7 +79,7 @@ function fileOf(tree: CompiledTree, module: string): string {
 function fileOfPackage(tree: CompiledTree, specifier: string): string {
   const from = join(tree.root, tree.project ?? '.', 'package.json')
   try {
-    return createRequire(from).resolve(specifier)
+    return fileOfSpecifier(specifier, from)
   } catch (error) {
     throw new UsageError(`Package ${specifier} cannot be loaded from ${tree.root}: ${(error as Error).message.split('\n', 1)[0]}`)
   }

@@ -1,10 +1,11 @@
 /** Which file of a tree is a module, and back: the compile step wrote it down in the tree. */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
+import { fileOfSpecifier } from '../core/package-file.ts'
 import { TREE_MANIFEST, type TreeManifest } from '../core/tree.ts'
+import { refInPackage } from './package-ref.ts'
 
 const manifests = new Map<string, TreeManifest>()
 
@@ -33,17 +34,23 @@ function testHint(module: string): string {
 /** A task of an installed package, which must have an entry for Node's `require` or `default` condition. */
 function fileOfPackage(specifier: string, root: string): string {
   try {
-    return createRequire(join(root, manifestOf(root).project, 'package.json')).resolve(specifier)
+    return fileOfSpecifier(specifier, besideProject(root))
   } catch (error) {
     throw new Error(`Package ${specifier} cannot be loaded in this version of the code: ${(error as Error).message}`, { cause: error })
   }
 }
 
-/** The place of a task that its module does not export. */
+/** From where the project's packages are found. */
+function besideProject(root: string): string {
+  return join(root, manifestOf(root).project, 'package.json')
+}
+
+/** The place of a task that its module does not export, or that is no module of the project. */
 export function refInTree(site: TaskSite, root: string): TaskRef {
   const path = relative(root, site.file).split(sep).join('/')
   const module = Object.entries(manifestOf(root).modules).find(([, file]) => file === path)?.[0]
-  if (module === undefined)
-    throw new Error(`A task of ${site.file} was called, which is not part of the project: export it, or give it a ref.`)
-  return { module, export: '', ordinal: site.ordinal }
+  if (module !== undefined) return { module, export: '', ordinal: site.ordinal }
+  const ref = refInPackage(site, besideProject(root))
+  if (!ref) throw new Error(`A task of ${site.file} was called, which is not part of the project: export it from a file of the project.`)
+  return ref
 }
