@@ -44,3 +44,25 @@ export interface TreeRef {
   /** Absolute working directory of tasks inside the worker. */
   readonly cwd: string
 }
+
+const NEVER_INCLUDED: ReadonlySet<string> = new Set([
+  'node_modules',
+  '.git',
+  '.cowait',
+  // Where tools keep passwords and keys.
+  '.aws',
+  '.docker',
+  '.git-credentials',
+  '.gnupg',
+  '.kube',
+  '.netrc',
+  '.npmrc',
+  '.pgpass',
+  '.ssh',
+  '.yarnrc.yml',
+])
+
+/** Never part of a tree, whatever the ignore files say. */
+export function isNeverIncluded(name: string): boolean {
+  return NEVER_INCLUDED.has(name) || name.startsWith('.env')
+}

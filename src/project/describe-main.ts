@@ -1,6 +1,7 @@
 /** The program that `describe.ts` starts: imports one module and tells on descriptor 3 which tasks it exports, or why it cannot. */
 import { writeSync } from 'node:fs'
 import type { TaskDefinition } from '../core/definition.ts'
+import { leftOutNote } from '../core/left-out-note.ts'
 import { resolveOptions } from '../core/resolve-options.ts'
 import type { StandardSchemaV1 } from '../core/standard-schema.ts'
 import type { DescribeAnswer, TaskDescription } from './describe.ts'
@@ -75,7 +76,9 @@ function override({
 
 function errorData(error: unknown): { name: string; message: string; stack?: string } {
   if (!(error instanceof Error)) return { name: 'Error', message: `${String(error)} was thrown, which is no Error` }
-  return { name: error.name, message: error.message, ...(error.stack !== undefined && { stack: error.stack }) }
+  const note = leftOutNote(error)
+  const message = note === undefined ? error.message : `${error.message}\n${note}`
+  return { name: error.name, message, ...(error.stack !== undefined && { stack: error.stack }) }
 }
 
 /** Says it once, and ends: timers and servers of the module do not count. */

@@ -54,28 +54,6 @@ function readTexts(files: readonly string[]): string[] {
   })
 }
 
-const NEVER_INCLUDED: ReadonlySet<string> = new Set([
-  'node_modules',
-  '.git',
-  '.cowait',
-  // Where tools keep passwords and keys.
-  '.aws',
-  '.docker',
-  '.git-credentials',
-  '.gnupg',
-  '.kube',
-  '.netrc',
-  '.npmrc',
-  '.pgpass',
-  '.ssh',
-  '.yarnrc.yml',
-])
-
-/** Never part of a tree, whatever the ignore files say. */
-export function isNeverIncluded(name: string): boolean {
-  return NEVER_INCLUDED.has(name) || name.startsWith('.env')
-}
-
 export function folderOfFile(path: string): string {
   const folder = dirname(path)
   return folder === '.' ? '' : folder

@@ -1,8 +1,9 @@
 import { type Dirent, type Stats, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { UsageError } from '../core/errors.ts'
+import { isNeverIncluded } from '../core/tree.ts'
 import { above, leadsOut, toSlashes } from './folders.ts'
-import { IgnoreRules, isNeverIncluded } from './ignore-rules.ts'
+import { IgnoreRules } from './ignore-rules.ts'
 
 /** What tells without reading whether a file is still the same: size, times of content and inode in milliseconds, inode. */
 export type Stamp = readonly [size: number, mtimeMs: number, ctimeMs: number, inode: number]

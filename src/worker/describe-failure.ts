@@ -2,6 +2,7 @@ import type { TaskDefinition } from '../core/definition.ts'
 import { CowaitError, TaskFailedError, ValidationError } from '../core/errors.ts'
 import { encodeError, summarize } from '../core/error-wire.ts'
 import type { ErrorCode, ErrorSummary } from '../core/events.ts'
+import { leftOutNote } from '../core/left-out-note.ts'
 import { cleanStack } from '../core/stack-text.ts'
 import { taskName } from '../core/task-name.ts'
 import type { Encoded } from '../core/value.ts'
@@ -36,7 +37,7 @@ function described(thrown: unknown, message: RunMessage, definition: TaskDefinit
   const code = definition ? codeOf(thrown, run) : 'TASK_NOT_LOADED'
   const retryable = code === 'TASK_FAILED' && !isFinal(original) && wantsRetry(original, path, message, definition)
   const { message: said, ...summary } = summarize(original)
-  const note = addonNote(original) ?? scratchNote(original, message.code.path)
+  const note = addonNote(original) ?? scratchNote(original, message.code.path) ?? leftOutNote(original, message.code.path)
   return {
     error: { code, ...summary, message: note === undefined ? said : `${said}\n${note}`, path },
     value: encodeError(original),
