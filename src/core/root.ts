@@ -24,5 +24,7 @@ export function rootScope(): Scope {
 
 /** A module that calls a task while it loads would start itself again in each worker. */
 export function stillLoading(): Error {
-  return new Error('A task was called while its module was still loading. Put top-level calls behind `if (isMain(import.meta))`.')
+  return new Error(
+    "A task was called while its module was still loading. Put top-level calls behind `if (isMain(import.meta))`, with `import { isMain } from 'cowait'`; in CommonJS behind `if (require.main === module)`.",
+  )
 }

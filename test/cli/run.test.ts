@@ -17,6 +17,7 @@ beforeAll(() => {
 
 afterAll(() => project[Symbol.dispose]())
 
+const commonJs = `const { task } = require('cowait')\nexports.five = task(async () => 5)\n`
 const run = (...args: string[]): Promise<Ended> => cowait(['run', ...args], { cwd: project.root })
 
 describe('the result', () => {
@@ -219,7 +220,8 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['a syntax error', ['syntax-error'], 'syntax-error.ts:'],
     ['a throwing import', ['throws'], 'not today'],
     ['where an import throws', ['throws'], 'throws.ts:'],
-    ['a task that is called while its module loads', ['fork-bomb'], 'isMain'],
+    ['a task that is called while its module loads', ['fork-bomb'], "if (isMain(import.meta))`, with `import { isMain } from 'cowait'`"],
+    ['the same in CommonJS', ['unguarded.cjs'], 'in CommonJS behind `if (require.main === module)`'],
     ['a malformed input', ['single', '-i', '=7'], 'a key is missing'],
     ['an input that is not JSON', ['single', '-i', 'a:={'], 'not JSON'],
     ['a missing input file', ['single', '-f', 'gone.json'], 'gone.json'],
@@ -246,6 +248,7 @@ describe('what was asked for wrongly ends with 2, one message and no stack of ou
     ['a config that is not there', ['single', '--config', 'gone.json'], 'gone.json'],
   ])('%s', async (_what, args, text) => {
     project.write('list.json', '[1]')
+    project.write('unguarded.cjs', `${commonJs}exports.five().then(console.log)\n`)
     const { code, stdout, stderr } = await run(...args)
     expect(stderr).toContain(text)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -374,6 +377,12 @@ describe('stopping', () => {
 })
 
 describe('exec', () => {
+  test('the guard of CommonJS is true in the script alone', async () => {
+    project.write('guarded.cjs', `${commonJs}if (require.main === module) exports.five().then(console.log)\n`)
+    expect(await cowait(['exec', 'guarded.cjs'], { cwd: project.root })).toMatchObject({ code: 0, stdout: '5\n' })
+    expect(await run('guarded.cjs')).toMatchObject({ code: 0, stdout: '5\n' })
+  })
+
   test('runs a script with its arguments, its own output and its own exit code', async () => {
     const { code, stdout } = await cowait(['exec', 'script.ts', 'a', '--json'], { cwd: project.root })
     expect({ code, stdout }).toEqual({ code: 5, stdout: '["a","--json"]\n' })
