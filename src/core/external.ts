@@ -6,8 +6,9 @@ import { createTask } from './task.ts'
 import type { AnyTask, Extras, Task } from './types.ts'
 
 /**
- * A task whose code is not loaded here, by its place: `external<typeof train>('jobs/train:train')`. A ref without an export means the
- * export called like the module's last part. The task's own options hold below those given here; its schema is checked in its worker.
+ * A task whose code is not loaded here, by its place: `external<typeof train>('jobs/train:train')`. The module is a path from the
+ * project's root, with or without its ending. A ref without an export means the export called like the module's last part. The task's own
+ * options hold below those given here; its schema is checked in its worker.
  */
 export function external<T extends AnyTask>(ref: string, options?: TaskOptions): T
 export function external<I extends object, O, X extends Extras = {}>(ref: string, options?: TaskOptions): Task<I, O, X>
@@ -16,7 +17,8 @@ export function external(ref: string, options: TaskOptions = {}): unknown {
   resolveOptions(options, `external(${JSON.stringify(ref)})`)
   const place = createPlace(external as (...args: never[]) => unknown)
   const hasExport = ref.replace(/^pkg:/, '').includes(':')
-  place.ref = readRef(hasExport ? ref : `${ref}:${(ref.split('/').pop() ?? ref).replace(/\.\w+$/, '')}`)
+  const { module, export: name } = readRef(hasExport ? ref : `${ref}:${(ref.split('/').pop() ?? ref).replace(/\.\w+$/, '')}`)
+  place.ref = { module: module.replace(/^(?:\.\/+)+/, ''), export: name }
   return createTask({ place, options, isExternal: true, open: () => refuseHere(ref) })
 }
 

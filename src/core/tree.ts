@@ -66,3 +66,8 @@ const NEVER_INCLUDED: ReadonlySet<string> = new Set([
 export function isNeverIncluded(name: string): boolean {
   return NEVER_INCLUDED.has(name) || name.startsWith('.env')
 }
+
+/** The module that a name means, which may have its file's ending, as on the command line; undefined for none. */
+export function moduleNamed(name: string, modules: { has(module: string): boolean }): string | undefined {
+  return [name, name.replace(/\.(?:[cm]?[jt]s|[jt]sx)$/, '')].find((each) => modules.has(each))
+}

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { CowaitError, RemoteError, UsageError } from '../core/errors.ts'
 import type { RunOptions } from '../core/options.ts'
 import { fileOfSpecifier } from '../core/package-file.ts'
+import { moduleNamed } from '../core/tree.ts'
 import type { CompiledTree } from './compile-project.ts'
 import { describedPath, readDescribed, writeDescribed } from './described.ts'
 import type { JsonSchema } from './json-schema.ts'
@@ -63,7 +64,7 @@ export async function describe(tree: CompiledTree, module: string, options: Desc
 
 function fileOf(tree: CompiledTree, module: string): string {
   if (module.startsWith('pkg:')) return fileOfPackage(tree, module.slice('pkg:'.length))
-  const place = tree.modules.get(module)
+  const place = tree.modules.get(moduleNamed(module, tree.modules) ?? module)
   if (!place) {
     const hint = didYouMean(module, tree.modules.keys())
     throw new UsageError(

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
+import { didYouMean } from '../core/nearest.ts'
 import { fileOfSpecifier } from '../core/package-file.ts'
-import { TREE_MANIFEST, type TreeManifest } from '../core/tree.ts'
+import { moduleNamed, TREE_MANIFEST, type TreeManifest } from '../core/tree.ts'
 import { refInPackage } from './package-ref.ts'
 
 const manifests = new Map<string, TreeManifest>()
@@ -21,14 +22,20 @@ export function manifestOf(root: string): TreeManifest {
 /** The file of a module in the tree at `root`; throws if there is none. */
 export function fileOfModule(module: string, root: string): string {
   if (module.startsWith('pkg:')) return fileOfPackage(module.slice('pkg:'.length), root)
-  const path = manifestOf(root).modules[module]
-  if (path === undefined) throw new Error(`There is no module ${module} in this version of the code.${testHint(module)}`)
-  return join(root, path)
+  const { modules } = manifestOf(root)
+  const known = moduleNamed(module, { has: (name) => Object.hasOwn(modules, name) })
+  if (known === undefined) throw new Error(`There is no module ${module} in this version of the code.${hintFor(module, root)}`)
+  return join(root, modules[known]!)
 }
 
-function testHint(module: string): string {
-  const isTest = /\.(?:test|spec)$|(?:^|\/)__tests__\//.test(module)
-  return isTest ? ' Tests are not part of it: put their tasks in a file of its own, or call them in createTestRuntime().' : ''
+function hintFor(module: string, root: string): string {
+  if (/\.(?:test|spec)(?:\.[cm]?[jt]sx?)?$|(?:^|\/)__tests__\//.test(module))
+    return ' Tests are not part of it: put their tasks in a file of its own, or call them in createTestRuntime().'
+  const { modules, project } = manifestOf(root)
+  // Where the code was brought to, its folder tells people nothing.
+  const isDelivered = !relative(root, process.cwd()).startsWith('..')
+  const delivered = project === '' ? "the project's folder" : `${project} in the workspace`
+  return `${didYouMean(module, Object.keys(modules))} Modules are named by their paths from ${isDelivered ? delivered : process.cwd()}.`
 }
 
 /** A task of an installed package, which must have an entry for Node's `require` or `default` condition. */
