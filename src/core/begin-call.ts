@@ -6,13 +6,14 @@ import type { TaskDefinition } from './definition.ts'
 import { NotSerializableError, UsageError } from './errors.ts'
 import { createRunId, isRunId } from './ids.ts'
 import type { TaskOptions } from './options.ts'
-import { locate, nameOf } from './registry.ts'
+import { lateStackOf, locate, nameOf } from './registry.ts'
 import { mergeOptions, resolveOptions } from './resolve-options.ts'
 import { rootScope, stillLoading } from './root.ts'
 import { TaskRun } from './run.ts'
 import { currentScope } from './scope.ts'
 import { show } from './show.ts'
 import { refuseInput, validateInput } from './validate.ts'
+import { firstFrame } from './stack-text.ts'
 import type { Encoded } from './value.ts'
 import { encode } from './values/encode.ts'
 
@@ -49,6 +50,7 @@ export function beginCall(
   let signal = linked
   try {
     scope.assertOpen(name)
+    refuseLate(definition)
     const call = readCallOptions(args, name)
     signal = call.signal ?? linked
     const options = mergeOptions(scope.defaults, definition.options, call.options)
@@ -68,6 +70,15 @@ export function beginCall(
   } catch (error) {
     return new TaskRun({ scope, definition, request, callStack, signal, refused: error as Error })
   }
+}
+
+/** A worker loads the task's module, and calls none of its functions to have the task made. */
+function refuseLate({ place, isExternal }: TaskDefinition): void {
+  const stack = isExternal ? undefined : lateStackOf(place)
+  if (stack !== undefined)
+    throw new UsageError(
+      `a task that is made inside of a function (${firstFrame(stack) ?? place.file}) cannot be found by its worker. Make it at the top of its module, and pass what it needs as its input.`,
+    )
 }
 
 function readCallOptions(args: unknown[], name: string): ReadOptions {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { TaskSite } from './caller.ts'
 import type { TaskPlace } from './definition.ts'
 import type { TaskRef } from './events.ts'
+import { isOwnFile } from './stack-text.ts'
 
 interface FileRecord {
   places: TaskPlace[]
@@ -22,17 +23,28 @@ interface Registry {
   readonly modules: Map<string, object>
   /** Where in its file's code a task was created, as V8 knows it. */
   readonly sites: WeakMap<TaskPlace, NodeJS.CallSite>
+  /** Files whose modules have been evaluated to their end. */
+  readonly evaluated: Set<string>
+  /** Of tasks that were created after that: what was called then. */
+  readonly late: WeakMap<TaskPlace, { readonly stack?: string }>
 }
 
 const shared = globalThis as { [key: symbol]: unknown }
 const registryKey = Symbol.for('cowait.registry')
-const registry = (shared[registryKey] ??= { files: new Map(), modules: new Map(), sites: new WeakMap() }) as Registry
+const registry = (shared[registryKey] ??= {
+  files: new Map(),
+  modules: new Map(),
+  sites: new WeakMap(),
+  evaluated: new Set(),
+  late: new WeakMap(),
+}) as Registry
 
 /** Compiled modules call this at their end; see project/. */
 shared[Symbol.for('cowait.modules')] ??= registerModule
 
 function registerModule(module: string, namespace: object): void {
   registry.modules.set(module, namespace)
+  registry.evaluated.add(asPath(rawCallSites(registerModule)[0]?.getFileName() ?? ''))
   for (const [name, value] of Object.entries(namespace)) {
     const place = placeOf(value)
     if (place && !place.ref) place.ref = { module, export: name, ordinal: place.ordinal }
@@ -54,7 +66,18 @@ export function createPlace(below: (...args: never[]) => unknown): TaskPlace {
   record.places.push(place)
   // Reading the source map costs more than all of this: only who asks for the name needs it.
   if (site) registry.sites.set(place, site)
+  if (registry.evaluated.has(file)) {
+    const made: { stack?: string } = {}
+    // The text is made when it is asked for.
+    Error.captureStackTrace(made, below)
+    registry.late.set(place, made)
+  }
   return place
+}
+
+/** The stack at which a task was created that no worker finds: after its module had loaded, and nothing exports it. */
+export function lateStackOf(place: TaskPlace): string | undefined {
+  return place.ref ? undefined : registry.late.get(place)?.stack
 }
 
 /** A file that creates its first task once more, in a later turn, was loaded again (watch mode, test runners). */
@@ -76,7 +99,7 @@ function callSite(below: (...args: never[]) => unknown): NodeJS.CallSite | undef
   let foundFile = ''
   for (const site of rawCallSites(below)) {
     const file = site.getFileName() ?? ''
-    if (file.startsWith('node:') || file === '') {
+    if (file.startsWith('node:') || file === '' || isOwnFile(file)) {
       if (found) break
       continue
     }

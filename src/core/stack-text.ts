@@ -29,6 +29,11 @@ function isInside(line: string): boolean {
   return /\(?node:(?:internal|async_hooks|events|timers)/.test(line) || line.includes(ownFolder) || line.includes(ownUrl)
 }
 
+/** Whether a file, as its URL or path, is one of this package. */
+export function isOwnFile(file: string): boolean {
+  return file.startsWith(ownFolder) || file.startsWith(ownUrl)
+}
+
 /** What stands before the frames: the name and the message. */
 export function headOf(stack: string): string {
   const at = stack.search(/\n\s+at /)

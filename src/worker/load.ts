@@ -19,16 +19,21 @@ export async function loadTaskBy(importModule: ImportModule, task: TaskRef, code
     definitionOf(namespace[task.export]) ??
     definitionOf((namespace['default'] as Record<string, unknown> | undefined)?.[task.export]) ??
     byOrdinal(task, file)
-  if (!definition)
-    throw new Error(
-      `Module ${task.module} has no task called ${task.export || `number ${task.ordinal}`}. It exports: ${Object.keys(namespace).join(', ') || 'nothing'}.`,
-    )
+  if (!definition) throw new Error(missing(task, Object.keys(namespace)))
   if (task.ordinal !== undefined && definition.place.ordinal !== task.ordinal) {
     throw new Error(
       `${task.module}:${task.export} is task number ${definition.place.ordinal} of its file here and number ${task.ordinal} at its caller: the two run different versions of the code.`,
     )
   }
   return definition
+}
+
+function missing({ module, export: name, ordinal = 0 }: TaskRef, exported: readonly string[]): string {
+  if (name !== '') return `Module ${module} has no task called ${name}. It exports: ${exported.join(', ') || 'nothing'}.`
+  return (
+    `Module ${module} does not make a task number ${ordinal + 1} while it loads. A task that is made inside of a function cannot be found ` +
+    'by its worker: make it at the top of its module, and pass what it needs as its input.'
+  )
 }
 
 function definitionOf(value: unknown): TaskDefinition | undefined {
