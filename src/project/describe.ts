@@ -127,10 +127,8 @@ async function ask(
     signal?.throwIfAborted()
     const text = await said
     if (text !== '') return JSON.parse(text) as DescribeAnswer
-    const how = isLate
-      ? `did not load within ${timeoutMs / 1000} s`
-      : `ended the process while it loaded (${exitSignal ?? `exit code ${code}`})`
-    const lines = printed()
+    const how = isLate ? `did not load within ${timeoutMs / 1000} s` : `ended the process while it loaded (${exitSignal ?? exitText(code)})`
+    const lines = printed().replace(OWN_WAITING, '').trimEnd()
     const message = `${module} ${how}.${lines === '' ? '' : ` It printed:\n${lines}`}`
     return isLate && wanted < LOAD_MS ? { late: message } : { error: { name: 'Error', message } }
   } finally {
@@ -138,6 +136,15 @@ async function ask(
     signal?.removeEventListener('abort', release)
     release()
   }
+}
+
+/** What Node 22 and later say of our own waiting for the module; what they say of the module's is worth its lines. */
+const OWN_WAITING = /Warning: Detected unsettled top-level await at \S*\/describe\.js:\d+\n.*\n *\^\n*/
+
+/** With 13 Node leaves when nothing can end the loading any more. */
+function exitText(code: number | null): string {
+  const why = code === 13 ? ': an await at its top level, or at that of a module that it imports, never ends' : ''
+  return `exit code ${code}${why}`
 }
 
 /** Waits until a process has ended and what it printed has come; not for what it has started and let go, which may hold its streams. */
