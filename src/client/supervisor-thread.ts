@@ -1,16 +1,19 @@
 /** The script's side of its supervisor's thread. */
+import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
+import { refInPackage } from '../core/package-ref.ts'
 import { Bodies } from '../protocol/bodies.ts'
 import { Channel } from '../protocol/channel.ts'
 import { ChannelCaller, isCallerAnswer } from '../protocol/channel-caller.ts'
 import { PROTOCOL_VERSION, type Both, type Down, type Up } from '../protocol/messages.ts'
 import { parseDown } from '../protocol/parse.ts'
+import { toSlashes } from '../project/folders.ts'
 import { moduleName } from '../project/module-name.ts'
 import { ownPackage } from '../project/package-root.ts'
-import { findProject } from '../project/project.ts'
+import { findPlace, findProject } from '../project/project.ts'
 import { userFile } from '../project/user-paths.ts'
 import { PortStream } from './port-stream.ts'
 import { Printer } from './print.ts'
@@ -26,12 +29,16 @@ export interface SupervisorThread {
   close(): Promise<void>
 }
 
-/** Starts a supervisor for the project around `near`, a file or folder; by itself, around the script that `cowait exec` runs. */
+/**
+ * Starts a supervisor for the project around `near`, a file or folder; by itself, around the script that `cowait exec` runs.
+ * An installed package is no project, unless the script is its own: its tasks belong to that of the script.
+ */
 export async function startSupervisorThread(near: string | undefined): Promise<SupervisorThread> {
   const { port1, port2 } = new MessageChannel()
+  const start = [near, compiledScript(), near && process.argv[1]].find((file) => file && isOfProject(file)) ?? process.cwd()
   const workerData: ThreadData = {
     port: port2,
-    start: near ?? compiledScript() ?? process.cwd(),
+    start,
     engine: process.env['COWAIT_ENGINE'] || undefined,
   }
   const thread = new Worker(join(ownPackage().root, 'dist', 'thread.js'), {
@@ -46,7 +53,7 @@ export async function startSupervisorThread(near: string | undefined): Promise<S
   thread.once('error', (error) => stream.destroy(error))
   thread.once('exit', () => stream.destroy())
   const channel = new Channel<Down | Both, Up | Both>(stream, parseDown, { ownsChunks: true })
-  const caller = await greet(channel)
+  const caller = await greet(channel, start)
   void channel.closed.then(() => thread.ref())
   return {
     caller,
@@ -59,7 +66,7 @@ export async function startSupervisorThread(near: string | undefined): Promise<S
   }
 }
 
-function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller> {
+function greet(channel: Channel<Down | Both, Up | Both>, start: string): Promise<ChannelCaller> {
   const bodies = new Bodies<Down, Up>(channel)
   const printer = new Printer()
   return new Promise((resolve, reject) => {
@@ -74,7 +81,7 @@ function greet(channel: Channel<Down | Both, Up | Both>): Promise<ChannelCaller>
           runtime: { name: 'node', version: process.versions.node },
         })
         channel.send({ type: 'follow' })
-        caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf })
+        caller = new ChannelCaller({ channel, bodies, run: message.worker, moduleOf: (site) => moduleOf(site, start) })
         resolve(caller)
       } else if (message.type === 'event' && message.child === undefined) printer.event(message.event)
       else if (isCallerAnswer(message)) caller?.receive(message, value)
@@ -89,10 +96,36 @@ function compiledScript(): string | undefined {
   return source === script ? undefined : source
 }
 
+/** A program that is installed itself is the project of its own tasks. */
+function isOfProject(file: string): boolean {
+  const installed = packageOf(file)
+  return installed === undefined || installed === packageOf(realScript())
+}
+
+function realScript(): string {
+  const [, script = ''] = process.argv
+  try {
+    return realpathSync(script)
+  } catch {
+    return script
+  }
+}
+
+/** The folder of the installed package that a file belongs to. */
+function packageOf(file: string): string | undefined {
+  return /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(toSlashes(file))?.[0]
+}
+
 const modules = new Map<string, Promise<string>>()
 
-/** The module's name of a task's file: its path from the project's root, which is looked for once. */
-async function moduleOf({ file, export: name = '', ordinal }: TaskSite): Promise<TaskRef> {
+/** The module of a task's file: its path from the project's root, which is looked for once; of a package, what leads there from `start`. */
+async function moduleOf(site: TaskSite, start: string): Promise<TaskRef> {
+  const { file, export: name = '', ordinal } = site
+  if (packageOf(file) !== undefined) {
+    const { root } = await findPlace(start)
+    const ref = refInPackage(site, join(root, 'package.json'))
+    if (ref) return ref
+  }
   const found = modules.get(file) ?? findProject(file).then((project) => moduleName(project, file))
   modules.set(file, found)
   found.catch(() => modules.delete(file))

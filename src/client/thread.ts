@@ -13,7 +13,7 @@ import { PortStream } from './port-stream.ts'
 
 export interface ThreadData {
   readonly port: MessagePort
-  /** The file of the task that is called first, or the working directory: where the project is looked for. */
+  /** Where the project is looked for: the file of the task that is called first, the script, or the working directory. */
   readonly start: string
   readonly engine: string | undefined
 }

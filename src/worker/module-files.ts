@@ -5,8 +5,8 @@ import type { TaskSite } from '../core/caller.ts'
 import type { TaskRef } from '../core/events.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { fileOfSpecifier } from '../core/package-file.ts'
+import { refInPackage } from '../core/package-ref.ts'
 import { moduleNamed, TREE_MANIFEST, type TreeManifest } from '../core/tree.ts'
-import { refInPackage } from './package-ref.ts'
 
 const manifests = new Map<string, TreeManifest>()
 

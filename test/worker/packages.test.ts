@@ -1,6 +1,8 @@
-/** Tasks of installed packages that a task calls, in real workers. */
-import { mkdirSync, symlinkSync } from 'node:fs'
+/** Tasks of installed packages that a task or a script calls, in real workers. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { cowait } from '../cli/cowait.ts'
 import { TestProject } from '../project/rig.ts'
@@ -69,4 +71,35 @@ test('what a package of a package has is to be exported by the project', async (
   )
   await project.write({ 'own.js': `export { deep } from 'outer'\n` })
   expect(await calling(project, 'deep', './own.js')).toBe('"from deep"\n')
+})
+
+test.each(['ext', 'own'])('a script calls the tasks of packages and its own in one tree, %s first', async (first) => {
+  await using project = await projectWith({
+    'node_modules/@acme/tasks/package.json': '{"name":"@acme/tasks","type":"module","exports":"./dist/index.js"}',
+    'node_modules/@acme/tasks/dist/index.js': esm('ext'),
+    'script.js': `import { isMain, task } from 'cowait'
+      import { ext } from '@acme/tasks'
+      export const own = task(async () => 'from own')
+      if (isMain(import.meta)) console.log(await ${first}(), await own(), await ext())`,
+  })
+  const env = { ...process.env, COWAIT_ENGINE: 'process' }
+  const { stdout } = await promisify(execFile)(process.execPath, [project.path('script.js')], { cwd: '/', env })
+  expect(stdout).toBe(`from ${first} from own from ext\n`)
+  expect(existsSync(project.path('node_modules/@acme/tasks/.cowait'))).toBe(false)
+})
+
+test('a program that is installed calls its own tasks, wherever it is started', async () => {
+  await using project = await projectWith({
+    'node_modules/tool/package.json': '{"name":"tool","type":"module","bin":"./bin.js"}',
+    'node_modules/tool/tasks.js': esm('helps'),
+    'node_modules/tool/bin.js': `import { helps } from './tasks.js'
+      console.log(await helps())`,
+  })
+  mkdirSync(project.path('node_modules/.bin'), { recursive: true })
+  symlinkSync('../tool/bin.js', project.path('node_modules/.bin/tool'))
+  const env = { ...process.env, COWAIT_ENGINE: 'process' }
+  for (const script of ['.bin/tool', 'tool/bin.js']) {
+    const { stdout } = await promisify(execFile)(process.execPath, [project.path(`node_modules/${script}`)], { cwd: '/', env })
+    expect(stdout).toBe('from helps\n')
+  }
 })

@@ -1,9 +1,9 @@
 /** Where another worker finds a task of an installed package, which no tree has in it. */
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
-import type { TaskSite } from '../core/caller.ts'
-import type { TaskRef } from '../core/events.ts'
-import { fileOfSpecifier } from '../core/package-file.ts'
+import type { TaskSite } from './caller.ts'
+import type { TaskRef } from './events.ts'
+import { fileOfSpecifier } from './package-file.ts'
 
 interface FoundPackage {
   readonly folder: string
