@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { UsageError } from '../core/errors.ts'
+import { isRecord } from '../core/option-checks.ts'
 import { checkConfig } from './check-config.ts'
 import { compileProject } from './compile-project.ts'
 import type { CowaitConfig } from '../core/config-types.ts'
@@ -48,6 +49,10 @@ const reasons: Record<string, string> = {
   EACCES: 'you may not read it: see its permissions with ls -l',
 }
 
+interface Namespace {
+  readonly default?: unknown
+}
+
 async function importConfig(place: ProjectPlace, file: string, name: string): Promise<unknown> {
   const tree = await compileProject(place)
   const path = toSlashes(relative(place.treeRoot, file))
@@ -59,13 +64,18 @@ async function importConfig(place: ProjectPlace, file: string, name: string): Pr
       `${name} is not a file of the project ${place.root}: no such file, or an ignored one. A config in code belongs into the project.`,
     )
   try {
-    const namespace = (await import(pathToFileURL(join(tree.directory, compiled)).href)) as { readonly default?: unknown }
-    if (namespace.default === undefined) throw new UsageError(`${name} has no default export. Write export default { ... }`)
-    return namespace.default
+    const config = defaultOf((await import(pathToFileURL(join(tree.directory, compiled)).href)) as Namespace)
+    if (config === undefined) throw new UsageError(`${name} has no default export. Write export default { ... }`)
+    return config
   } catch (error) {
     if (error instanceof UsageError) throw error
     throw new UsageError(`${name} could not be loaded: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`, {
       cause: error,
     })
   }
+}
+
+/** An ES module that became CommonJS, as in a package of that type, has its default export among its exports. */
+function defaultOf({ default: exports }: Namespace): unknown {
+  return isRecord(exports) && '__esModule' in exports ? exports['default'] : exports
 }

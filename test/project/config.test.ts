@@ -92,6 +92,21 @@ describe('the config', () => {
     expect((await project.find()).config.concurrency).toBe(2)
   })
 
+  test.each([
+    ['cowait.config.ts', 'export default { concurrency: 2 as number }'],
+    ['cowait.config.ts', 'export = { concurrency: 2 as number }'],
+    ['cowait.config.js', 'export default { concurrency: 2 }'],
+    ['cowait.config.js', 'module.exports = { concurrency: 2 }'],
+  ])('of a CommonJS package may be %s with %s', async (name, text) => {
+    await using project = await TestProject.create({ 'package.json': '{ "type": "commonjs" }', [name]: text })
+    expect((await project.find()).config.concurrency).toBe(2)
+  })
+
+  test('without a default export is refused in a CommonJS package too', async () => {
+    await using project = await TestProject.create({ 'package.json': '{ "type": "commonjs" }', 'cowait.config.ts': 'export const config = {}' })
+    await expect(project.find()).rejects.toMatchObject({ message: 'cowait.config.ts has no default export. Write export default { ... }' })
+  })
+
   test('is empty where there is none', async () => {
     await using project = await TestProject.create({ 'package.json': '{}' })
     expect((await project.find()).config).toEqual({})
