@@ -5,6 +5,7 @@ import { UsageError } from '../core/errors.ts'
 import { isRecord } from '../core/option-checks.ts'
 import { checkConfig } from './check-config.ts'
 import { compileProject } from './compile-project.ts'
+import { FOREIGN_ENDINGS } from './config-endings.ts'
 import type { CowaitConfig } from '../core/config-types.ts'
 import { leadsOut, toSlashes } from './folders.ts'
 import { problemText } from './problem.ts'
@@ -17,6 +18,8 @@ import type { ProjectPlace } from './project.ts'
 export async function loadConfig(place: ProjectPlace, file: string | undefined = place.configFile): Promise<CowaitConfig> {
   if (file === undefined) return {}
   const name = nameOf(place, file)
+  if (FOREIGN_ENDINGS.includes(extname(file)))
+    throw new UsageError(`${name} is not read: a config is TypeScript, JavaScript or JSON. Write it as cowait.config.ts, .js or .json.`)
   return checkConfig(extname(file) === '.json' ? readJsonConfig(file, name) : await importConfig(place, file, name), name)
 }
 

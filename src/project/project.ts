@@ -5,6 +5,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { CowaitConfig } from '../core/config-types.ts'
+import { CONFIG_ENDINGS, FOREIGN_ENDINGS } from './config-endings.ts'
 import { checkDefaultCluster, mergeLayers, userLayer, type ConfigLayer } from './config-layers.ts'
 import { above, toSlashes } from './folders.ts'
 import { userFile } from './user-paths.ts'
@@ -28,7 +29,7 @@ export interface Project extends ProjectPlace {
   readonly layers: readonly ConfigLayer[]
 }
 
-const CONFIG_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((ending) => `cowait.config.${ending}`)
+const CONFIG_NAMES = [...CONFIG_ENDINGS, ...FOREIGN_ENDINGS].map((ending) => `cowait.config${ending}`)
 
 /**
  * Finds the project of a file or folder, and loads its config.

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CowaitConfig } from '../../src/core/config-types.ts'
+import { checkConfig } from '../../src/project/check-config.ts'
 import { chooseTarget, settingsFor } from '../../src/project/choose-target.ts'
 import { moduleName } from '../../src/project/module-name.ts'
 import { findPlace } from '../../src/project/project.ts'
@@ -87,6 +90,9 @@ describe('the config', () => {
     ['cowait.config.js', 'module.exports = { concurrency: 2 }'],
     ['cowait.config.mjs', 'export default { concurrency: 2 }'],
     ['cowait.config.mts', 'export default { concurrency: 2 as number }'],
+    ['cowait.config.cjs', 'module.exports = { concurrency: 2 }'],
+    ['cowait.config.cts', 'export default { concurrency: 2 as number }'],
+    ['cowait.config.cts', 'export = { concurrency: 2 as number }'],
   ])('may be %s', async (name, text) => {
     await using project = await TestProject.create({ [name]: text })
     expect((await project.find()).config.concurrency).toBe(2)
@@ -105,6 +111,21 @@ describe('the config', () => {
   test('without a default export is refused in a CommonJS package too', async () => {
     await using project = await TestProject.create({ 'package.json': '{ "type": "commonjs" }', 'cowait.config.ts': 'export const config = {}' })
     await expect(project.find()).rejects.toMatchObject({ message: 'cowait.config.ts has no default export. Write export default { ... }' })
+  })
+
+  test.each(['.cjs', '.cts'])('may be cowait.config%s in a package of ES modules', async (ending) => {
+    await using project = await TestProject.create({ 'package.json': '{ "type": "module" }', [`cowait.config${ending}`]: 'module.exports = { concurrency: 2 }' })
+    expect((await project.find()).config.concurrency).toBe(2)
+  })
+
+  test.each(['.yaml', '.yml', '.toml', '.jsonc', '.json5', '.tsx', '.jsx'])('with the ending %s it is refused, and not passed over', async (ending) => {
+    await using project = await TestProject.create({ 'package.json': '{}', [`jobs/cowait.config${ending}`]: '' })
+    await expect(project.find('jobs')).rejects.toMatchObject({
+      name: 'UsageError',
+      message: `cowait.config${ending} is not read: a config is TypeScript, JavaScript or JSON. Write it as cowait.config.ts, .js or .json.`,
+    })
+    await project.write({ 'jobs/cowait.config.json': '{ "concurrency": 2 }' })
+    expect((await project.find('jobs')).config.concurrency).toBe(2)
   })
 
   test('is empty where there is none', async () => {
@@ -137,3 +158,30 @@ describe('the config', () => {
     await expect(project.find()).rejects.toMatchObject({ name: 'UsageError', message: expect.stringMatching(message) as string })
   })
 })
+
+describe('docs/config.md', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/config.md'), 'utf8')
+
+  test('tells of each key once, and of no other', () => {
+    const rows = [...guide.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/\w+/g)].map(([key]) => key))
+    const refused = messageOf(() => checkConfig({ 'no such key at all': 1 }, 'x'))
+    expect(rows.toSorted()).toEqual(/ There are (.*)\.$/.exec(refused)?.[1]?.split(', ').toSorted())
+  })
+
+  test('has an example that loads', async () => {
+    const [, text = ''] = /^```ts\n(.*?)^```$/ms.exec(guide) ?? []
+    await using project = await TestProject.create({ 'package.json': '{}', '.env': 'A=1', 'cowait.config.ts': text })
+    const found = await project.find()
+    expect(Object.keys(found.config.clusters ?? {})).toEqual(['lab', 'prod'])
+    expect(chooseTarget(found, 'lab')).toMatchObject({ engine: 'docker', concurrency: 8, settings: { host: 'ssh://me@lab' }, defaults: { env: { A: '1' } } })
+  })
+})
+
+function messageOf(throws: () => unknown): string {
+  try {
+    throws()
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}
