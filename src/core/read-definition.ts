@@ -44,6 +44,7 @@ function isClass(written: unknown): written is TaskClassLike {
 }
 
 function readFunction(run: Method, place: TaskPlace): TaskDefinition {
+  checkDefault(run)
   return {
     place,
     options: {},
@@ -75,6 +76,7 @@ function readObject(written: ObjectForm, place: TaskPlace): TaskDefinition {
   checkSchema(output, 'output')
   checkFunctions({ state, init, before, after, cancelled, ...rpc })
   checkErrors(errors)
+  if (input === undefined) checkDefault(run)
   if (ref) place.ref = readRef(ref)
   return {
     place,
@@ -107,6 +109,7 @@ function readClass(written: TaskClassLike, place: TaskPlace): TaskDefinition {
   checkSchema(output, 'static output')
   checkErrors(errors)
   const { run, before } = (written as { prototype: { run: Method; before?: Method } }).prototype
+  if (input === undefined) checkDefault(run)
   return {
     place,
     options,
@@ -137,9 +140,29 @@ function readClass(written: TaskClassLike, place: TaskPlace): TaskDefinition {
   }
 }
 
-/** `async () => ...`, `async function* name() {`, `run() {`: the text says that nothing is taken. */
+/** `async (`, `async function* name(`, `run(`. */
+const HEAD = /^(?:async\b\s*)?(?:function\b\s*)?\*?\s*[\w$]*\s*\(\s*/
+/** A first parameter, with as much inside of its braces as needs no parser, whose default is an object with something in it. */
+const WHOLE_DEFAULT = /^(?:[\w$]+|\{(?:[^{}'"`/]|\{[^{}'"`/]*\})*\})\s*=\s*\{\s*[\w$'"[.]/
+
+/** The text says that nothing is taken. */
 function hasNoParameters(run: Method): boolean {
-  return run.length === 0 && /^(?:async\b\s*)?(?:function\b\s*)?\*?\s*[\w$]*\s*\(\s*\)/.test(Function.prototype.toString.call(run))
+  return run.length === 0 && parametersOf(run)?.startsWith(')') === true
+}
+
+/** Refuses `async ({ n } = { n: 3 }) => ...`: the input of a call without one is `{}`, never undefined. */
+function checkDefault(run: Method): void {
+  if (run.length === 0 && WHOLE_DEFAULT.test(parametersOf(run) ?? ''))
+    throw new UsageError(
+      'task(): a default of the whole input never holds, since the input of a call without one is {}. Write defaults inside: ({ n = 3 }).',
+    )
+}
+
+/** The text of a function from its first parameter on. */
+function parametersOf(run: Method): string | undefined {
+  const text = Function.prototype.toString.call(run)
+  const [head] = HEAD.exec(text) ?? []
+  return head === undefined ? undefined : text.slice(head.length)
 }
 
 function checkSchema(schema: unknown, name: string): void {

@@ -1,4 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { TaskClass } from '../../src/core/task-class.ts'
 import { task } from '../../src/core/task.ts'
 
 const define = task as (...args: unknown[]) => unknown
@@ -16,4 +18,39 @@ test.each([
   ['errors that are no list', [{ run, errors: Error }], 'is not a list of error classes'],
 ])('a definition with %s is refused', (_what, args, message) => {
   expect(() => define(...args)).toThrow(message)
+})
+
+/** Functions of their text alone: no compiler has written it anew. */
+const written = (text: string): unknown => runInNewContext(`(${text})`, { TaskClass })
+
+test.each([
+  'async ({ n } = { n: 3 }) => n',
+  'async ({ n, more: { deep = [1], list: [a, b] } } = { n: 3, more: {} }, context) => n',
+  'async function* count(input = { n: 3 }) { yield input.n }',
+  'async(input={...defaults})=>input',
+  '{ async run({ n } = { "n": 3 }) { return n } }',
+  'class extends TaskClass { run({ n } = { n: 3 }) { return n } }',
+])('a default of the whole input is refused: %s', (text) => {
+  expect(() => define(written(text))).toThrow('task(): a default of the whole input never holds')
+})
+
+const schema = { '~standard': { version: 1, vendor: 'test', validate: () => ({ value: undefined }) } }
+
+test.each([
+  'async ({ n = 3 }) => n',
+  'async ({ n = 3, more = { a: 1 } } = {}) => n',
+  'async ({ n = 3 } = { /* nothing */ }) => n',
+  'async ({ n }, context = { n: 3 }) => n',
+  'async ({ text = "{ n } = { n: 3 }" }) => text',
+  'async ({ text = `${{ a: 1 }.a}`, n } = { n: 3 }) => text',
+  'async (...[{ n } = { n: 3 }]) => n',
+  'async () => { const { n } = { n: 3 } }',
+  'async input => ({ n } = { n: 3 })',
+  'async (input = (counted(), {})) => input',
+])('where the text leaves a doubt, or nothing to say, a task is made: %s', (text) => {
+  expect(define(written(text))).toBeTypeOf('function')
+})
+
+test('a schema may make nothing of an input, so that a default holds', () => {
+  expect(define({ input: schema, run: async ({ n } = { n: 3 }) => n })).toBeTypeOf('function')
 })
