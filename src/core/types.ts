@@ -81,18 +81,17 @@ export interface InvalidTask<Problem extends string> {
 
 export type OutputOf<F> = F extends AsyncGenerator<any, infer R, any> ? R : Awaited<F>
 export type YieldsOf<F> = F extends AsyncGenerator<infer Y, any, any> ? Y : never
+type NotOneObject = 'the input must be one object: async ({ n }: { n: number }) => ...'
 type Bad<I, F> =
-  | (I extends readonly unknown[] | AnyFunction ? 'input' : I extends object ? never : 'input')
-  | Unserializable<I, 'input'>
-  | Unserializable<OutputOf<F>, 'output'>
-  | Unserializable<YieldsOf<F>, 'yield'>
+  | (unknown extends I ? never : I extends readonly unknown[] | AnyFunction ? NotOneObject : I extends object ? never : NotOneObject)
+  | `${Unserializable<I, 'input'> | Unserializable<OutputOf<F>, 'output'> | Unserializable<YieldsOf<F>, 'yield'>} cannot cross a container border`
 
 /** A function's task, or why it cannot be one. */
 export type Checked<I, F> = [Bad<I, F>] extends [never]
   ? [YieldsOf<F>] extends [never]
     ? Task<I, OutputOf<F>>
     : Task<I, OutputOf<F>, { yields: YieldsOf<F> }>
-  : InvalidTask<`${Bad<I, F>} cannot cross a container border`>
+  : InvalidTask<Bad<I, F>>
 
 /** What has nothing in it is left out of the bag. Inferred, so that editors show the bag itself. */
 export type ExtrasOf<M, C, Y> = { rpc: M; calls: C; yields: Y } extends infer All
