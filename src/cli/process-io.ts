@@ -1,4 +1,5 @@
 import type { Io } from './io.ts'
+import { startFolder } from './npm-folder.ts'
 import { Output } from './output.ts'
 import { watchStopRequests } from './stop-signals.ts'
 
@@ -10,7 +11,7 @@ export function processIo(args: readonly string[]): Io {
     stderr: new Output(process.stderr, env),
     stdin: process.stdin,
     env,
-    cwd: process.cwd(),
+    cwd: startFolder(env, process.cwd()),
     args,
     startedAt: performance.timeOrigin,
     stop: watchStopRequests(env),
