@@ -33,7 +33,8 @@ child.on('exit', (code, signal) => process.exit(code ?? 128 + require('node:os')
 
 /** Without a second Node, whose memory would count as the worker's, where it can be. */
 const endLine = `m=${execMark}=$1; command -v grep >/dev/null 2>&1 || exec node -e "$2" "$1"
-for f in $(grep -lsF "$m" /proc/[0-9]*/environ); do f=\${f#/proc/}; kill -9 "\${f%/environ}"; done 2>/dev/null; :`
+grep -qszF PATH= /proc/self/environ 2>/dev/null && z=z || z=
+for f in $(grep "-lsF$z" "$m" /proc/[0-9]*/environ); do f=\${f#/proc/}; kill -9 "\${f%/environ}"; done 2>/dev/null; :`
 
 /** Starts a program in a pod that runs; `pod` is its path in the API. */
 export async function startExec(
