@@ -40,7 +40,7 @@ export interface DescribeOptions {
   readonly signal?: AbortSignal
   /** The environment that the module loads in; this process's own unless told. */
   readonly env?: NodeJS.ProcessEnv
-  /** What a shorter limit than 20 s for loading the module is; exceeding it is a `TASK_TIMEOUT`. */
+  /** How long the module may load: 20 s unless told, without end if `Infinity`. Exceeding what was told is a `TASK_TIMEOUT`. */
   readonly timeoutMs?: number
 }
 
@@ -94,9 +94,9 @@ async function ask(
   tree: CompiledTree,
   module: string,
   file: string,
-  { signal, env, timeoutMs: wanted = Infinity }: DescribeOptions,
+  { signal, env, timeoutMs: told }: DescribeOptions,
 ): Promise<DescribeAnswer | { readonly late: string }> {
-  const timeoutMs = Math.min(wanted, LOAD_MS)
+  const timeoutMs = told ?? LOAD_MS
   signal?.throwIfAborted()
   const program = join(ownPackage().root, 'dist', 'describe.js')
   const child = spawn('/bin/sh', guarded([process.execPath, program, pathToFileURL(file).href]), {
@@ -116,10 +116,11 @@ async function ask(
   guard?.on('error', () => undefined)
   const release = (): void => void guard?.destroy()
   let isLate = false
-  const timer = setTimeout(() => {
+  const expire = (): void => {
     isLate = true
     release()
-  }, timeoutMs)
+  }
+  const timer = timeoutMs === Infinity ? undefined : setTimeout(expire, timeoutMs)
   if (signal?.aborted) release()
   signal?.addEventListener('abort', release, { once: true })
   try {
@@ -130,7 +131,7 @@ async function ask(
     const how = isLate ? `did not load within ${timeoutMs / 1000} s` : `ended the process while it loaded (${exitSignal ?? exitText(code)})`
     const lines = printed().replace(OWN_WAITING, '').trimEnd()
     const message = `${module} ${how}.${lines === '' ? '' : ` It printed:\n${lines}`}`
-    return isLate && wanted < LOAD_MS ? { late: message } : { error: { name: 'Error', message } }
+    return isLate && told !== undefined ? { late: message } : { error: { name: 'Error', message } }
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', release)

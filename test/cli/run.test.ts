@@ -118,6 +118,30 @@ describe('exit codes', () => {
     })
   })
 
+  test('a module that loads for long is waited for, and that is said', { timeout: 60_000 }, async () => {
+    using waiting = new TestProject()
+    waiting.write(
+      'slow.ts',
+      `import { existsSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { task } from 'cowait'
+while (!existsSync('go')) await setTimeout(20)
+export const slow = task(async () => 1)
+`,
+    )
+    const stopped = new Invocation(['run', 'slow'], { cwd: waiting.root })
+    await stopped.shows('slow.ts is still loading')
+    const loading = descendants(stopped.child.pid ?? 0)
+    expect(loading.length).toBeGreaterThan(0)
+    stopped.child.kill('SIGINT')
+    expect(await stopped.ended).toMatchObject({ code: 130, stdout: '' })
+    await gone(loading)
+    const waited = new Invocation(['run', 'slow'], { cwd: waiting.root })
+    await waited.shows('slow.ts is still loading')
+    waiting.write('go', '')
+    expect(await waited.ended).toMatchObject({ code: 0, stdout: '1\n' })
+  })
+
   test('a time-out is for all attempts together, the starting of each included', { timeout: 60_000 }, async () => {
     using again = new TestProject()
     again.write(

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { symlink } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe as group, expect, test } from 'vitest'
+import { describe as group, expect, test, vi } from 'vitest'
 import { describe, type TaskDescription } from '../../src/project/describe.ts'
 import { resolveTask } from '../../src/project/resolve-task.ts'
 import { processesOf } from './processes-of.ts'
@@ -171,6 +171,40 @@ group('describing a module', () => {
     await using project = await TestProject.copy('mistakes')
     await project.write({ '.gitignore': 'fine.ts' })
     await expect(describe(await project.compile(), 'fine')).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('.gitignore') as string })
+  })
+
+  test('a module may load for 20 s, or as long as is told', async () => {
+    await using project = await TestProject.create({
+      'package.json': '{"type":"module"}',
+      'slow.ts': `
+        import { existsSync, writeFileSync } from 'node:fs'
+        writeFileSync('begun', '')
+        while (!existsSync('go')) await new Promise((resolve) => setTimeout(resolve, 20))
+        export const slow = 1
+      `,
+    })
+    const tree = await project.compile()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const after = async (ms: number, timeoutMs?: number): Promise<{ readonly tasks: Promise<unknown> }> => {
+        await rm(project.path('begun'), { force: true })
+        const tasks = describe(tree, 'slow', timeoutMs === undefined ? {} : { timeoutMs })
+        tasks.catch(() => undefined)
+        while (!existsSync(project.path('begun'))) await new Promise((resolve) => setImmediate(resolve))
+        await vi.advanceTimersByTimeAsync(ms)
+        return { tasks }
+      }
+      await expect((await after(20_000)).tasks).rejects.toMatchObject({
+        code: 'TASK_NOT_LOADED',
+        message: 'slow.ts could not be loaded: Error: slow did not load within 20 s.',
+      })
+      await expect((await after(60_000, 60_000)).tasks).rejects.toMatchObject({ code: 'TASK_TIMEOUT', message: 'slow did not load within 60 s.' })
+      const { tasks } = await after(3_600_000, Infinity)
+      await project.write({ go: '' })
+      expect(await tasks).toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('a module that never ends loading is ended, with what it started', async () => {

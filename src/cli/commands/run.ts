@@ -7,10 +7,11 @@ import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
 import { chooseTarget, settingsFor } from '../../project/choose-target.ts'
 import { compileProject, type CompiledTree } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
-import { describe, type TaskDescription } from '../../project/describe.ts'
+import type { TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
 import { checkEngineName, chooseEngine } from '../choose-engine.ts'
 import { chooseTask } from '../choose-task.ts'
+import { describeRoot } from '../describe-root.ts'
 import { EarlySupervisor } from '../early-supervisor.ts'
 import { executeRun, type RunPlan } from '../execute-run.ts'
 import { exitCodes } from '../exit-code.ts'
@@ -61,7 +62,10 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const isEarly = asked === 'docker' && !flags.help
   await using early = new EarlySupervisor(isEarly ? supervise(asked, true) : undefined)
   const tree = await compiling()
-  const task = chooseTask({ name, ...place }, await describe(tree, place.module, timeoutMs === undefined ? {} : { timeoutMs }))
+  const task = chooseTask(
+    { name, ...place },
+    await describeRoot(tree, place.module, { ...(timeoutMs !== undefined && { timeoutMs }), ...(!flags.quiet && { stderr: io.stderr }) }),
+  )
   if (flags.help) {
     const { taskHelp } = await import('../task-help.ts')
     io.stdout.write(taskHelp(name, task, io.stdout.colours))
