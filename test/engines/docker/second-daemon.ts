@@ -101,6 +101,8 @@ export class SecondDaemon implements AsyncDisposable {
     this.#process = spawn('unshare', ['-m', '-n', 'sh', '-c', script, 'sh', ...line], {
       stdio: ['ignore', log, log, ...(handle === undefined ? [] : [handle])],
       detached: true,
+      // A daemon that finds its containerd slow, on a machine that stood still, has it write down its stacks there, and ends it.
+      env: { ...process.env, TMPDIR: this.folder },
     })
     // From now on only the daemon takes connections from it.
     this.#listening?.close()
