@@ -47,7 +47,7 @@ export interface LocalOptions {
   /** Workers that fail stay where the engine can keep them. */
   readonly keepFailed?: boolean
   /** What a task's definition says, for calls by who does not know it: `external()`. Asked no longer than until `signal` aborts. */
-  readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions>
+  readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions | undefined>
   /** For engines that have no name of their own: a test's. */
   readonly openEngine?: OpenEngineByName
 }

@@ -8,10 +8,12 @@ import { describe, type TaskDescription } from './describe.ts'
 type Asking = SharedWork<readonly TaskDescription[], never>
 
 /**
- * Answers how to learn what a task's definition says, for a caller that does not load it. Nothing, if its module cannot tell: then its
- * worker says why. A module is asked once for all who wait for it, and no longer than one of them does.
+ * Answers how to learn what a task's definition says, for a caller that does not load it. Undefined, if its module cannot tell, or does not export
+ * it: its worker says why. A module is asked once for all who wait for it, and no longer than one of them does.
  */
-export function definitionOptions(tree: () => Promise<CompiledTree>): (task: TaskRef, signal: AbortSignal) => Promise<RunOptions> {
+export function definitionOptions(
+  tree: () => Promise<CompiledTree>,
+): (task: TaskRef, signal: AbortSignal) => Promise<RunOptions | undefined> {
   const underWay = new Map<string, Asking>()
   return async (task, signal) => {
     const compiled = await abortable(tree(), signal)
@@ -19,10 +21,10 @@ export function definitionOptions(tree: () => Promise<CompiledTree>): (task: Tas
     const asking = known && !known.failed ? known : ask(compiled, task.module, underWay)
     try {
       const tasks = await asking.wait(signal)
-      return tasks.find((each) => each.export === task.export)?.options ?? {}
+      return tasks.find((each) => each.export === task.export)?.options
     } catch {
       signal.throwIfAborted()
-      return {}
+      return undefined
     }
   }
 }

@@ -12,7 +12,7 @@ import { Arrivals, type Arrival } from './arrivals.ts'
 import { callerOf, isSameCaller, type CallerIdentity } from './caller-identity.ts'
 import type { CreatedEvent, SettledEvent } from './event-log.ts'
 import { exceededError } from './exceeded.ts'
-import { grantHost } from './grant-host.ts'
+import { checkHostAccess } from './host-access.ts'
 import { callKey } from './key.ts'
 import { StoredValue, type Spool } from './spool.ts'
 import type { NewRun, RunRecord, Settlement, TreeMessage } from './tree-messages.ts'
@@ -26,8 +26,8 @@ export interface CallsContext {
   treeHash(): Promise<string>
   /** Adds what the supervisor's own settings say. */
   complete(call: Omit<NewRun, 'engine'>): NewRun
-  /** What the definition of a task says, for a caller who does not know it. Asked no longer than until `signal` aborts. */
-  describe(task: NewRun['task'], signal: AbortSignal): Promise<RunOptions>
+  /** What the definition of a task says, for a caller who does not know it; undefined where the host cannot tell. Asked no longer than until `signal` aborts. */
+  describe(task: NewRun['task'], signal: AbortSignal): Promise<RunOptions | undefined>
   apply(message: TreeMessage): void
   /** Tells a caller that there will be no run of its call. */
   refuse(identity: CallerIdentity, child: string, settlement: Settlement): void
@@ -187,10 +187,9 @@ export class Calls {
     const { signal } = arrival.stop
     try {
       const input = await abortable(arriving, signal)
-      const defined = (): Promise<RunOptions> => abortable(describe(task, signal), signal)
-      const asked = call.external ? mergeRunOptions(await defined(), call.options) : call.options
-      const caller = this.#parentOf(arrival.identity)
-      const options = await grantHost(nameOf(task), asked, caller, defined)
+      const defined = (): Promise<RunOptions | undefined> => abortable(describe(task, signal), signal)
+      const options = call.external ? mergeRunOptions((await defined()) ?? {}, call.options) : call.options
+      await checkHostAccess(options.name ?? nameOf(task), options, this.#parentOf(arrival.identity), defined)
       const key = await abortable(this.#keyOf(arrival, task, input), signal)
       return {
         type: 'call',

@@ -6,37 +6,44 @@ import type { RunRecord } from './tree-messages.ts'
 const hostEngines: ReadonlySet<string> = new Set(['process', 'memory'])
 
 /**
- * The options of a call with what its caller may have of the host. A run in a container or pod has no more of it for its calls than it has
- * itself, or than the definition of the called task says as the host reads it (`defined`): whoever has taken over such a run can write any
- * option into a call. A folder is the definition's own, which paths of the caller's surroundings do not change.
- * Throws a `UsageError` for engine `process`, and for folders, that only the call names.
+ * What a call may have of the host. A run in a container or pod has no more of it for its calls than it has itself, or than the definition
+ * of the called task says as the host reads it (`defined`; undefined where it cannot): whoever has taken over such a run can write any
+ * option into a call. Throws a `UsageError` for engine `process`, and for folders, that only the call names.
  */
-export async function grantHost(
+export async function checkHostAccess(
   name: string,
   options: RunOptions,
   caller: Pick<RunRecord, 'id' | 'engine' | 'options'> | undefined,
-  defined: () => Promise<RunOptions>,
-): Promise<RunOptions> {
-  if (!caller || hostEngines.has(caller.engine)) return options
-  const folders = Object.entries(options.volumes ?? {}).filter(([, volume]) => 'bind' in volume)
+  defined: () => Promise<RunOptions | undefined>,
+): Promise<void> {
+  if (!caller || hostEngines.has(caller.engine)) return
+  const folders = Object.entries(options.volumes ?? {}).flatMap(([path, volume]) =>
+    'bind' in volume && !isWithin(volume, caller.options.volumes?.[path]) ? [[path, volume] as const] : [],
+  )
   const asksForHost = options.engine === 'process'
-  if (!asksForHost && folders.length === 0) return options
+  if (!asksForHost && folders.length === 0) return
   const definition = await defined()
-  const from = `its caller ${caller.id} is on engine ${caller.engine}, where a call alone cannot name`
-  if (asksForHost && definition.engine !== 'process')
-    throw new UsageError(`${from} engine "process", which is the host. Write engine: 'process' into the definition of ${name}.`)
-  const volumes: Record<string, RunVolume> = { ...options.volumes }
-  for (const [path, volume] of folders) {
-    const own = definition.volumes?.[path]
-    if (own && 'bind' in own) volumes[path] = own
-    else if (!isSameFolder(volume, caller.options.volumes?.[path]))
-      throw new UsageError(
-        `${from} a folder of the host, ${JSON.stringify('bind' in volume ? volume.bind : '')} for ${path}. Write the volume into the definition of ${name}, or into the config.`,
-      )
+  const refuse = (what: string, advice: string): never => {
+    const unread = definition ? '' : ` The host cannot read that: export the task, and see "cowait check".`
+    throw new UsageError(
+      `its caller ${caller.id} is on engine ${caller.engine}, where a call alone cannot name ${what}. ${advice}${unread}`,
+    )
   }
-  return folders.length === 0 ? options : { ...options, volumes }
+  if (asksForHost && definition?.engine !== 'process')
+    refuse('engine "process", which is the host', `Write engine: 'process' into the definition of ${name}.`)
+  for (const [path, volume] of folders) {
+    const own = definition?.volumes?.[path]
+    if (isWithin(volume, own)) continue
+    const says =
+      own && 'bind' in own && own.bind !== volume.bind ? ` The host reads ${JSON.stringify(own.bind)} there: write it out in full.` : ''
+    refuse(
+      `a folder of the host, ${JSON.stringify(volume.bind)} for ${path}`,
+      `Write the volume into the definition of ${name}, or into the config.${says}`,
+    )
+  }
 }
 
-function isSameFolder(one: RunVolume, other: RunVolume | undefined): boolean {
-  return !!other && 'bind' in one && 'bind' in other && one.bind === other.bind && (one.readOnly || !other.readOnly)
+/** Whether a folder is one that is granted, with no more rights. */
+function isWithin(folder: Extract<RunVolume, { bind: string }>, granted: RunVolume | undefined): boolean {
+  return !!granted && 'bind' in granted && folder.bind === granted.bind && (folder.readOnly || !granted.readOnly)
 }

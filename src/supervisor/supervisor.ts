@@ -53,7 +53,7 @@ export interface SupervisorOptions {
   /** What a run tree may grow to; see `defaultCeilings`. */
   readonly limits?: Partial<Ceilings>
   /** What a task's definition says, for calls by who does not know it: `external()`. Asked no longer than until `signal` aborts. */
-  readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions>
+  readonly describe?: (task: TaskRef, signal: AbortSignal) => Promise<RunOptions | undefined>
   /** Workers that fail stay where the engine can keep them, until they are removed by hand; other engines refuse to start. */
   readonly keepFailed?: boolean
   readonly clock?: Clock
@@ -116,7 +116,7 @@ export class Supervisor {
         const merged = mergeRunOptions(options.defaults ?? {}, mergeRunOptions(base, given))
         return { ...call, options: merged, engine: merged.engine ?? options.engine }
       },
-      describe: (task, signal) => options.describe?.(task, signal) ?? Promise.resolve({}),
+      describe: async (task, signal) => await options.describe?.(task, signal),
       apply: (message) => this.#apply(message),
       refuse: (caller, id, settlement) => this.#ownerOf(caller)?.settled({ id, attempt: 0 }, settlement),
     })

@@ -55,7 +55,7 @@ export function examples(engine: string, { timeout, isApart = false, graceMs }: 
   async function run(name: string, input: object): Promise<Outcome> {
     const [module = '', exported = module] = name.split(':')
     const task = { module: `examples/${module}`, export: exported }
-    const options = await definitionOptions(async () => tree)(task, new AbortController().signal)
+    const options = (await definitionOptions(async () => tree)(task, new AbortController().signal)) ?? {}
     const root = supervisor.run({ task, name: exported, input: encode(input), options })
     const settlement = await root.settled
     if (settlement.status !== 'done') throw new Error(settlement.error.message)
