@@ -89,6 +89,7 @@ function isReload(record: FileRecord, site: { line: number; column: number }): b
 function openRecord(file: string): FileRecord {
   const record: FileRecord = { places: [], settled: false }
   registry.files.set(file, record)
+  registry.evaluated.delete(file)
   setImmediate(() => (record.settled = true)).unref()
   return record
 }

@@ -11,6 +11,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -60,7 +61,7 @@ function createCache(root: string): CacheFolder {
   const own = join(root, '.cowait')
   makeFolder(own)
   // A cache that others have put here is theirs, so this one may be closed to them and used.
-  if (isOurs(own) && lstatSync(own).mode & WRITABLE_BY_OTHERS) chmodSync(own, lstatSync(own).mode & ~WRITABLE_BY_OTHERS)
+  if (isOurs(own) && !isOursAlone(own)) chmodSync(own, statSync(own).mode & ~WRITABLE_BY_OTHERS)
   refuseOthers(own)
   const path = join(own, 'cache')
   const cache = {
@@ -71,10 +72,12 @@ function createCache(root: string): CacheFolder {
     described: join(path, 'described'),
     uses: join(path, 'uses'),
   }
+  // What others have put in must not be used; a folder of ours may be made again.
+  if (existsSync(path) && isOurs(path) && !isOursAlone(path)) rmSync(path, { recursive: true, force: true })
   // Its files can be read by all, as containers with other users need it; on this host nobody gets to them.
   makeFolder(path, 0o700)
   refuseOthers(path)
-  if (lstatSync(path).mode & 0o077) chmodSync(path, 0o700)
+  if (statSync(path).mode & 0o077) chmodSync(path, 0o700)
   for (const folder of Object.values(cache)) {
     makeFolder(folder)
     accessSync(folder, constants.W_OK)
@@ -127,13 +130,13 @@ const uid = process.getuid?.() ?? -1
 const WRITABLE_BY_OTHERS = 0o022
 
 function isOurs(folder: string): boolean {
-  const stats = lstatSync(folder)
-  return stats.isDirectory() && (uid === -1 || stats.uid === uid)
+  const stats = statSync(folder)
+  return stats.isDirectory() && (uid === -1 || [stats, lstatSync(folder)].every((each) => each.uid === uid))
 }
 
 /** What is kept runs unread: a folder that somebody else could write to could hold somebody else's code. */
 function isOursAlone(folder: string): boolean {
-  return isOurs(folder) && (uid === -1 || (lstatSync(folder).mode & WRITABLE_BY_OTHERS) === 0)
+  return isOurs(folder) && (uid === -1 || (statSync(folder).mode & WRITABLE_BY_OTHERS) === 0)
 }
 
 function linkTo(target: string, link: string): void {

@@ -49,7 +49,8 @@ export interface DescribeOptions {
  * of the program, unless it looked at variables that are others now, or links lead to code of it elsewhere. Throws a `CowaitError` with the code `TASK_NOT_LOADED` for a module that throws, hangs or is no code; its
  * `cause` has the stack in the user's own lines.
  */
-export async function describe(tree: CompiledTree, module: string, options: DescribeOptions = {}): Promise<readonly TaskDescription[]> {
+export async function describe(tree: CompiledTree, name: string, options: DescribeOptions = {}): Promise<readonly TaskDescription[]> {
+  const module = moduleNamed(name, tree.modules) ?? name
   const file = fileOf(tree, module)
   const env = options.env ?? process.env
   const path = describedPath(tree, module, file)
@@ -64,7 +65,7 @@ export async function describe(tree: CompiledTree, module: string, options: Desc
 
 function fileOf(tree: CompiledTree, module: string): string {
   if (module.startsWith('pkg:')) return fileOfPackage(tree, module.slice('pkg:'.length))
-  const place = tree.modules.get(moduleNamed(module, tree.modules) ?? module)
+  const place = tree.modules.get(module)
   if (!place) {
     const hint = didYouMean(module, tree.modules.keys())
     throw new UsageError(

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -51,12 +51,20 @@ describe('a folder that somebody else could have put code into', () => {
     expect(readdirSync(project.path('.cowait'))).toEqual(['theirs'])
   })
 
-  test('is not used: a cache that all can write to', async () => {
+  test('is made again: a cache of ours that all can write to', async () => {
     await using project = await TestProject.create({ 'package.json': '{}' })
     const { cacheFolder } = await project.compile()
     chmodSync(cacheFolder, 0o777)
-    expect((await project.compile()).directory).toContain(join(tmpdir(), `cowait-cache-${process.getuid?.()}`))
-    expect(statSync(cacheFolder).mode & 0o777).toBe(0o777)
+    writeFileSync(join(cacheFolder, 'planted'), '')
+    expect((await project.compile()).directory).toContain(project.root)
+    expect(statSync(cacheFolder).mode & 0o777).toBe(0o700)
+    expect(existsSync(join(cacheFolder, 'planted'))).toBe(false)
+  })
+
+  test('is used through a link of ours', async () => {
+    await using project = await TestProject.create({ 'package.json': '{}', 'elsewhere/mine': '' })
+    symlinkSync('elsewhere', project.path('.cowait'))
+    expect((await project.compile()).directory).toContain(project.path('.cowait'))
   })
 
   test('is closed to them where all in it is ours', async () => {
