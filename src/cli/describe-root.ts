@@ -11,7 +11,7 @@ const NOTICE_MS = 5_000
 export async function describeRoot(
   tree: CompiledTree,
   module: string,
-  { timeoutMs = Infinity, stderr }: { readonly timeoutMs?: number; readonly stderr?: Output },
+  { timeoutMs = Infinity, stderr }: { readonly timeoutMs?: number | undefined; readonly stderr?: Output | undefined },
 ): Promise<readonly TaskDescription[]> {
   const source = tree.modules.get(module)?.source ?? module
   const notice = setTimeout(() => stderr?.write(`${stderr.colours.dim(`${source} is still loading`)}\n`), NOTICE_MS)

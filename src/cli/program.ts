@@ -121,7 +121,10 @@ function addDev({ program, io, done }: Place): void {
   const command = program
     .command('dev')
     .summary('run a task again on every change')
-    .description('Runs a task, and again when a file that it depends on changes; the run in progress is cancelled. Takes what run takes.')
+    .description(
+      'Runs a task, and again when a file that it depends on changes. For a change of code the run in progress is cancelled; ' +
+        'other files, which it may write itself, count when it has ended. Takes what run takes.',
+    )
     .argument('<task>', 'as for run')
     .allowExcessArguments()
   addInputOptions(command)

@@ -35,7 +35,7 @@ export interface SupervisorThread {
  */
 export async function startSupervisorThread(near: string | undefined): Promise<SupervisorThread> {
   const { port1, port2 } = new MessageChannel()
-  const start = [near, compiledScript(), near && process.argv[1]].find((file) => file && isOfProject(file)) ?? process.cwd()
+  const start = [near, compiledScript()].find((file) => file && isOfProject(file)) ?? (near ? placeOfScript() : process.cwd())
   const workerData: ThreadData = {
     port: port2,
     start,
@@ -100,6 +100,12 @@ function compiledScript(): string | undefined {
 function isOfProject(file: string): boolean {
   const installed = packageOf(file)
   return installed === undefined || installed === packageOf(realScript())
+}
+
+/** For who has called a task of a package: a program that is installed itself, such as a test runner, is at work on the folder it stands in. */
+function placeOfScript(): string {
+  const script = realScript()
+  return script === '' || packageOf(script) !== undefined ? process.cwd() : script
 }
 
 function realScript(): string {

@@ -7,7 +7,7 @@ import { mergeRunOptions, resolveOptions } from '../../core/resolve-options.ts'
 import { chooseTarget, settingsFor } from '../../project/choose-target.ts'
 import { compileProject, type CompiledTree } from '../../project/compile-project.ts'
 import { definitionOptions } from '../../project/definition-options.ts'
-import type { TaskDescription } from '../../project/describe.ts'
+import { describe, type TaskDescription } from '../../project/describe.ts'
 import { resolveTask } from '../../project/resolve-task.ts'
 import { checkEngineName, chooseEngine } from '../choose-engine.ts'
 import { chooseTask } from '../choose-task.ts'
@@ -64,7 +64,12 @@ export async function run(name: string | undefined, flags: RunFlags, io: Io): Pr
   const tree = await compiling()
   const task = chooseTask(
     { name, ...place },
-    await describeRoot(tree, place.module, { ...(timeoutMs !== undefined && { timeoutMs }), ...(!flags.quiet && { stderr: io.stderr }) }),
+    flags.help
+      ? await describe(tree, place.module)
+      : await describeRoot(tree, place.module, {
+          timeoutMs: timeoutMs ?? target.defaults.startTimeoutMs,
+          stderr: flags.quiet ? undefined : io.stderr,
+        }),
   )
   if (flags.help) {
     const { taskHelp } = await import('../task-help.ts')
