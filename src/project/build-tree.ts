@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join, posix } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import type { TreeFile, TreeManifest } from '../core/tree.ts'
 import { TREE_MANIFEST } from '../core/tree.ts'
 import type { CacheFolder } from './cache-folder.ts'
@@ -38,7 +38,10 @@ export async function buildTree(
     folders: Object.fromEntries(scan.folders),
     installs: [...scan.installs].sort(),
     watched: Object.fromEntries(
-      [...pathsToWatch(place), ...ignoredIgnoreFiles(place, scan), ...configsElsewhere].map((path) => [path, readStamp(path) ?? null]),
+      [...pathsToWatch(place), ...ignoredIgnoreFiles(place, scan), ...configsElsewhere, ...placesOfAwaited(files)].map((path) => [
+        path,
+        readStamp(path) ?? null,
+      ]),
     ),
   }
 }
@@ -93,6 +96,12 @@ function pathsToWatch({ root, treeRoot }: ProjectPlace): string[] {
   if (repository) ignores.push(join(repository, '.git', 'info', 'exclude'))
   const packages = around.slice(1).map((folder) => join(folder, 'package.json'))
   return [...ignores, ...packages, ...above(root).flatMap(installFolders)]
+}
+
+/** What changes when a file comes that is imported and was not there: the folder that it is in, or is, ignored ones too. */
+function placesOfAwaited(files: Readonly<Record<string, IndexedFile>>): string[] {
+  const awaited = Object.values(files).flatMap(({ compiled }) => compiled?.awaits ?? [])
+  return [...new Set(awaited.flatMap((path) => [path, dirname(path)]))]
 }
 
 /** Ignore files that are left out themselves. That one comes shows in its folder, and not that it changes. */

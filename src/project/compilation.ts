@@ -98,7 +98,7 @@ export class Compilation implements AsyncDisposable {
 
   #kept(path: string): Work | undefined {
     const compiled = this.#options.known?.files[path]?.compiled
-    if (!compiled || compiled.lacksImport || !this.#isUnchanged(path)) return undefined
+    if (!compiled || compiled.lacksImport || compiled.awaits || !this.#isUnchanged(path)) return undefined
     const content = { ...compiled, isExecutable: compiled.path === path && this.#options.scan.files.get(path)?.mode === 0o755 }
     return hasObject(this.#options.cache, content) ? { type: 'kept', compiled } : undefined
   }
@@ -132,7 +132,7 @@ export class Compilation implements AsyncDisposable {
     if (work.type === 'kept') return work.compiled
     if (!this.#compiler) throw new Error(`Bug: ${path} was analysed without a compiler`)
     const { cache, place, scan } = this.#options
-    const { analysis, targets, text, lacksImport } = work.file
+    const { analysis, targets, text, awaits, lacksImport } = work.file
     const module = moduleNameIn(place, path, scan.files)
     const linked = this.#compiler.link(analysis, { path, text, module, targets, compiledPath: (source) => this.#compiledPath(source) })
     const compiledPath = this.#compiledPath(path)
@@ -154,6 +154,7 @@ export class Compilation implements AsyncDisposable {
       hasComputedImport: analysis.hasComputedRequire || analysis.imports.some(({ kind }) => kind === 'computed'),
       jsonModules: linked.jsonModules,
       usesRuntime: linked.usesRuntime,
+      ...(awaits.length > 0 && { awaits }),
       ...(lacksImport && { lacksImport }),
       ...(targetsOf(work.file).some((target) => target.type === 'package' && leavesPackages(target.path)) && { leavesTree: true }),
       ...(linked.problem && { problem: linked.problem }),

@@ -1,7 +1,7 @@
 import { ownPackage } from './package-root.ts'
 
 /** To be raised when the compiler makes something else of the same files. */
-const COMPILER = 8
+const COMPILER = 9
 
 let version: string | undefined
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { init } from 'es-module-lexer'
 import { UsageError } from '../core/errors.ts'
 import { analyse, brokenBy } from './analyse.ts'
@@ -21,11 +21,13 @@ export interface AnalysedFile {
   readonly text: string
   readonly analysis: Analysis
   readonly targets: { readonly import: ReadonlyMap<string, Target>; readonly require: ReadonlyMap<string, Target> }
-  /** One of them is a file of the user's that is not there. */
+  /** Absolute paths, maybe without an ending, of files of the user's among them that are not there. */
+  readonly awaits: readonly string[]
+  /** One of those that package.json's own names mean is not there. */
   readonly lacksImport: boolean
 }
 
-const PLAIN: FolderOptions = { compiler: {}, conditions: [], maps: () => false }
+const PLAIN: FolderOptions = { compiler: {}, conditions: [], maps: () => [] }
 
 /** All that it takes to compile a file. Loading this module costs more than most projects' files do: it waits for the first one. */
 export class Compiler implements AsyncDisposable {
@@ -68,7 +70,13 @@ export class Compiler implements AsyncDisposable {
     if (typeof options === 'string') {
       const [firstLine = ''] = text.split('\n', 1)
       const problem = { type: 'config', path, line: 1, column: 1, message: options, frame: codeFrame(1, 1, firstLine) } as const
-      return { text, analysis: brokenBy(source, problem), targets: { import: new Map(), require: new Map() }, lacksImport: false }
+      return {
+        text,
+        analysis: brokenBy(source, problem),
+        targets: { import: new Map(), require: new Map() },
+        awaits: [],
+        lacksImport: false,
+      }
     }
     const stored = join(this.#cache.analyses, sha256(JSON.stringify([compilerVersion(), path, packageType, options.compiler, text])))
     let analysis = readJson(stored) as Analysis | undefined
@@ -81,12 +89,13 @@ export class Compiler implements AsyncDisposable {
       import: this.#resolve(path, imports, 'import', options.conditions),
       require: this.#resolve(path, analysis.requires, 'require', options.conditions),
     }
-    const isMissing = (specifier: string): boolean =>
-      isResolved(specifier) && (/^(?:\.{1,2}(?:\/|$)|#)/.test(specifier) || options.maps(specifier))
-    const lacksImport =
-      imports.some((specifier) => !targets.import.has(specifier) && isMissing(specifier)) ||
-      analysis.requires.some((specifier) => !targets.require.has(specifier) && isMissing(specifier))
-    return { text, analysis, targets, lacksImport }
+    const missing = [
+      ...imports.filter((specifier) => !targets.import.has(specifier)),
+      ...analysis.requires.filter((specifier) => !targets.require.has(specifier)),
+    ].filter(isResolved)
+    const placesOf = (specifier: string): readonly string[] =>
+      /^\.{1,2}(?:\/|$)/.test(specifier) ? [resolve(dirname(file), specifier)] : options.maps(specifier)
+    return { text, analysis, targets, awaits: missing.flatMap(placesOf), lacksImport: missing.some((each) => each.startsWith('#')) }
   }
 
   /** What is wrong with the config as a text: that hurts the files that it is for, and no others. */

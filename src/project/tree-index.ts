@@ -20,8 +20,10 @@ export interface CompiledFile {
   readonly hasComputedImport: boolean
   readonly jsonModules: readonly string[]
   readonly usesRuntime: boolean
-  /** It imports a file that is not there, and that may come where nobody looks: into an ignored folder. */
+  /** It imports, by a name of package.json's, a file that is not there, and that may come where nobody looks: into an ignored folder. */
   readonly lacksImport?: true
+  /** Absolute paths, maybe without an ending, of files that it imports and that are not there. */
+  readonly awaits?: readonly string[]
   /** It imports code outside of the tree, by a link among the packages. */
   readonly leavesTree?: true
   readonly problem?: Problem

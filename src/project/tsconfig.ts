@@ -24,8 +24,8 @@ export interface FolderOptions {
   readonly compiler: CompilerOptions
   /** Further conditions under which a package's `exports` are looked up: those that lead to sources. */
   readonly conditions: readonly string[]
-  /** Whether `paths` or `baseUrl` say of a package's name that it may be a file. */
-  maps(specifier: string): boolean
+  /** The files, without endings, that `paths` or `baseUrl` say a package's name may be. */
+  maps(specifier: string): readonly string[]
 }
 
 /** Reads the nearest `tsconfig.json` of each folder once, and knows which files it looked for. */
@@ -58,7 +58,7 @@ export class Tsconfigs {
       return {
         compiler: { ...relevant, jsx: runnableJsx(written['jsx']) },
         conditions: Array.isArray(customConditions) ? customConditions.map(String) : [],
-        maps: (specifier) => (candidates?.(specifier).length ?? 0) > 0,
+        maps: (specifier) => candidates?.(specifier) ?? [],
       }
     } catch (error) {
       throw new UsageError(`The tsconfig.json of ${folder} cannot be used: ${(error as Error).message}`, { cause: error })
