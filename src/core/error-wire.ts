@@ -57,14 +57,15 @@ function causesOf(error: Pick<ErrorFields, 'cause' | 'errors'>): ErrorCause[] {
       if (found.length === MAX_CAUSES) return
       if (seen.has(value)) continue
       seen.add(value)
-      if (typeof value !== 'object' || value === null || !isError(value)) {
-        found.push({ name: '', message: show(value) })
-        continue
+      try {
+        const error = typeof value === 'object' && value !== null && isError(value) ? readError(original(value)) : undefined
+        const frames = userFrames(error?.stack ?? '').join('\n')
+        found.push({ name: error?.name ?? '', message: error?.message ?? show(value), ...(frames !== '' && { stack: frames }) })
+        if (error) visit(error)
+      } catch {
+        // A proxy: the error in front of it is told all the same.
+        found.push({ name: '', message: '[left out: reading it threw]' })
       }
-      const { name, message, stack = '', ...behind } = readError(original(value))
-      const frames = userFrames(stack).join('\n')
-      found.push({ name, message, ...(frames !== '' && { stack: frames }) })
-      visit(behind)
     }
   }
   visit(error)

@@ -11,17 +11,22 @@ interface FoundPackage {
   readonly name: string
 }
 
+/** By the file from which it is looked for, and its own: a task may be called thousands of times. */
+const specifiers = new Map<string, string>()
+
 /** By what leads to its file from the file `from` of the project; undefined for a file of no package, or of the project's own. */
 export function refInPackage(site: TaskSite, from: string): TaskRef | undefined {
   const found = packageOf(site.file)
   if (!found || from.startsWith(found.folder + sep)) return undefined
   const { folder, name } = found
   const path = relative(folder, site.file).split(sep).join('/')
-  const specifier = [...exportedBy(found), `${name}/${path}`].find((each) => leadsTo(site.file, each, from))
+  const key = JSON.stringify([from, site.file])
+  const specifier = specifiers.get(key) ?? [...exportedBy(found), `${name}/${path}`].find((each) => leadsTo(site.file, each, from))
   if (specifier === undefined)
     throw new Error(
       `A task of ${site.file} was called, and package ${name} cannot be found from the project: re-export the task from a file of yours, as you import it: export { ${site.export ?? 'NAME'} } from 'PACKAGE'`,
     )
+  specifiers.set(key, specifier)
   return { module: `pkg:${specifier}`, export: site.export ?? '', ordinal: site.ordinal }
 }
 

@@ -344,10 +344,8 @@ describe('what lies behind an error is in its summary', () => {
         throw new Error('trap')
       },
     })
-    expect(summarize(new Error('outer', { cause: hostile }))).toMatchObject({
-      name: 'Error',
-      message: expect.stringMatching(/outer|cannot be read/) as string,
-    })
+    expect(summarize(new Error('outer', { cause: hostile }))).toMatchObject({ name: 'Error', message: 'outer' })
+    expect(named(new Error('outer', { cause: hostile }))).toHaveLength(1)
   })
 })
 
